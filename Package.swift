@@ -1,0 +1,87 @@
+// swift-tools-version: 6.2
+import CompilerPluginSupport
+import PackageDescription
+
+// MARK: - Settings every Swift target shares
+
+let swiftSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),  // SE-0335
+    .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
+    .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
+    .enableUpcomingFeature("InferIsolatedConformances"),  // SE-0470
+    .treatAllWarnings(as: .error),  // SE-0480
+]
+
+// MARK: - External products, named once
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let configuration: Target.Dependency = .product(
+    name: "Configuration", package: "swift-configuration")
+let argumentParser: Target.Dependency = .product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
+let syntaxMacros: Target.Dependency = .product(name: "SwiftSyntaxMacros", package: "swift-syntax")
+let compilerPlugin: Target.Dependency = .product(
+    name: "SwiftCompilerPlugin", package: "swift-syntax")
+
+let package = Package(
+    name: "thalweg",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "ThalwegClient", targets: ["ThalwegClient"]),
+        .library(name: "ThalwegEngine", targets: ["ThalwegEngine", "ThalwegLog"]),
+        .executable(name: "thalweg", targets: ["thalweg"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-syntax", from: "603.0.1"),
+    ],
+    targets: [
+        // MARK: Core: deterministic. No clock, no entropy, no I/O, no NIO, no Foundation.
+        .target(name: "CThalwegShims"),
+        .target(name: "ThalwegModel"),
+        .target(name: "ThalwegWire", dependencies: ["ThalwegModel", "CThalwegShims"]),
+        .target(name: "ThalwegFilter", dependencies: ["ThalwegModel"]),
+        .target(
+            name: "ThalwegEngine",
+            dependencies: ["ThalwegModel", "ThalwegWire", "ThalwegFilter", "CThalwegShims"]),
+        .target(name: "ThalwegLog", dependencies: ["ThalwegModel", "CThalwegShims"]),
+
+        // MARK: Shell: the only code that meets the outside world.
+        .target(
+            name: "ThalwegServer",
+            dependencies: [
+                "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
+                nioCore, nioPosix, logging, lifecycle, configuration,
+            ]),
+        .macro(name: "ThalwegMacros", dependencies: [syntaxMacros, compilerPlugin]),
+        .target(
+            name: "ThalwegClient",
+            dependencies: ["ThalwegModel", "ThalwegWire", "ThalwegMacros", nioCore, nioPosix]),
+        .target(
+            name: "ThalwegBench",
+            dependencies: [
+                "ThalwegModel", "ThalwegWire", "ThalwegClient", nioCore, nioPosix, histogram,
+            ]),
+        .executableTarget(
+            name: "thalweg",
+            dependencies: [
+                "ThalwegServer", "ThalwegClient", "ThalwegBench", "ThalwegLog", "ThalwegModel",
+                argumentParser, logging,
+            ]),
+    ]
+)
+
+for target in package.targets where !target.name.hasPrefix("C") {
+    target.swiftSettings = (target.swiftSettings ?? []) + swiftSettings
+}

@@ -1,0 +1,17 @@
+// What the Swift core needs from the machine and cannot say in Swift: the CRC32C instruction and
+// cache-line prefetch. No state, no allocation, no system call.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/// CRC32C (Castagnoli, reflected, RFC 3720 B.4) of `count` bytes, continuing from `crc` (0 to start).
+uint32_t thalweg_crc32c(uint32_t crc, const void *bytes, size_t count);
+
+/// Asks for the cache line at `address`; a hint that never faults.
+static inline void thalweg_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
+
+/// 1 where the two runs of `count` bytes are equal.
+static inline int thalweg_equal(const void *left, const void *right, size_t count) {
+  return memcmp(left, right, count) == 0;
+}

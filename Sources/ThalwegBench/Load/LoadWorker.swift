@@ -1,0 +1,56 @@
+import ThalwegModel
+import ThalwegWire
+
+/// One writer: a connection with a source of its own, and the writes it makes.
+///
+/// Handed from thread to thread between phases, never used by two at once.
+final class LoadWorker: @unchecked Sendable {
+    let connection: BenchConnection
+    private let topic: TopicID
+    private var load: PlayerLoad
+    private var batch: PackedBatchWriter
+    /// Sees each frame's payload before it is sent; for scenarios that follow what was written.
+    private let observer: ((UnsafeRawBufferPointer) -> Void)?
+    private(set) var writes = 0
+    private(set) var bytes = 0
+
+    init(
+        _ connection: BenchConnection, topic: TopicID, load: consuming PlayerLoad,
+        observer: ((UnsafeRawBufferPointer) -> Void)? = nil
+    ) {
+        self.connection = connection
+        self.topic = topic
+        self.load = load
+        self.observer = observer
+        batch = PackedBatchWriter(capacity: 128 << 10)
+    }
+
+    /// Goes on with other writes.
+    func change(to load: consuming PlayerLoad) {
+        self.load = load
+    }
+
+    var remainingInSequence: Int { load.remainingInSequence }
+
+    /// Makes one frame and sends it; gives the number of its writes.
+    func step(limitBytes: Int, limitWrites: Int) throws -> Int {
+        batch.begin(topic, acknowledgement: .none)
+        load.fill(
+            &batch, limitBytes: limitBytes, limitWrites: limitWrites,
+            seenMicroseconds: wallMicroseconds())
+        let count = batch.count
+        let frame = batch.finish(requestID: 0)
+        if let observer {
+            observer(UnsafeRawBufferPointer(rebasing: frame[FrameHeader.size...]))
+        }
+        try connection.send(frame)
+        writes += count
+        bytes += frame.count
+        return count
+    }
+
+    func resetCounts() {
+        writes = 0
+        bytes = 0
+    }
+}

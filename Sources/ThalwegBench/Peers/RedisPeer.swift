@@ -1,0 +1,129 @@
+import Foundation
+import Glibc
+import ThalwegModel
+
+/// Redis beside us: `redis-benchmark` with pipelined `SET`s of the same bytes.
+struct RedisPeer {
+    struct Figures {
+        var withoutLog: Double?
+        var withLog: Double?
+        var note: String
+    }
+
+    let valueBytes: Int
+    let clients: Int
+    let keys: Int
+    let seconds: Double
+
+    /// Measures the one at `address`, or for `spawn` one that is started for it, twice: without a
+    /// log, which is an easier job than ours, and with one that is synced each second.
+    func measure(_ address: String, _ progress: Progress) throws -> Figures {
+        let benchmark = try Self.find("redis-benchmark")
+        guard address == "spawn" else {
+            let endpoint = try Endpoint(parsing: address)
+            progress.say("redis at \(address)")
+            return Figures(
+                withoutLog: try run(benchmark, endpoint.port, host: endpoint.host), withLog: nil,
+                note: "\(label); a server that ran already, its persistence is not known")
+        }
+        let server = try Self.find("redis-server")
+        progress.say("redis without a log")
+        let without = try spawned(server, benchmark, ["--save", "", "--appendonly", "no"])
+        progress.say("redis with a log, synced each second")
+        let with = try spawned(
+            server, benchmark,
+            ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"])
+        return Figures(
+            withoutLog: without, withLog: with,
+            note: "\(label); the first figure writes no log at all, which is the easier job: ours "
+                + "is durable before it is visible")
+    }
+
+    private var label: String {
+        "redis-benchmark SET, \(clients) clients, 64 in each pipeline, values of \(valueBytes) bytes, "
+            + "\(keys) keys"
+    }
+
+    private func spawned(
+        _ server: String, _ benchmark: String, _ arguments: [String]
+    ) throws -> Double {
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("thalweg-bench-redis-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let port = try Self.freePort()
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: server)
+        process.arguments =
+            ["--port", "\(port)", "--bind", "127.0.0.1", "--dir", folder.path, "--daemonize", "no"]
+            + arguments
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        defer {
+            process.terminate()
+            process.waitUntilExit()
+        }
+        let endpoint = Endpoint(host: "127.0.0.1", port: port)
+        let deadline = monotonicNanoseconds() + 10_000_000_000
+        while (try? TCPSocket.connect(to: endpoint, timeoutSeconds: 1)) == nil {
+            guard process.isRunning, monotonicNanoseconds() < deadline else {
+                throw ThalwegError(
+                    .connectionLost, "redis-server does not listen on port \(port)",
+                    advice: "start it by hand and give --redis HOST:PORT")
+            }
+            usleep(10_000)
+        }
+        return try run(benchmark, port, host: "127.0.0.1")
+    }
+
+    private func run(_ benchmark: String, _ port: UInt16, host: String) throws -> Double {
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(fileURLWithPath: benchmark)
+        // About half of what it does a second on a small machine, so it takes some of `seconds`.
+        let requests = max(200_000, Int(seconds * 500_000))
+        process.arguments = [
+            "-h", host, "-p", "\(port)", "-t", "set", "-d", "\(valueBytes)", "-P", "64",
+            "-n", "\(requests)", "-c", "\(clients)", "-r", "\(keys)", "--csv",
+        ]
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        let text = String(decoding: data, as: UTF8.self)
+        guard let figure = Self.requestsPerSecond(csv: text) else {
+            throw ThalwegError(
+                .connectionLost, "redis-benchmark gave no figure: \(text.suffix(300))",
+                advice: "run it by hand to see why")
+        }
+        return figure
+    }
+
+    /// The second column of the line of `SET`.
+    static func requestsPerSecond(csv: String) -> Double? {
+        for line in csv.split(whereSeparator: \.isNewline) {
+            let columns = line.split(separator: ",").map { $0.filter { $0 != "\"" } }
+            if columns.count >= 2, columns[0] == "SET" { return Double(columns[1]) }
+        }
+        return nil
+    }
+
+    private static func find(_ name: String) throws(ThalwegError) -> String {
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
+        for folder in path.split(separator: ":") {
+            let candidate = "\(folder)/\(name)"
+            if access(candidate, X_OK) == 0 { return candidate }
+        }
+        throw ThalwegError(
+            .invalidConfiguration, "\(name) is not installed",
+            advice: "apt-get install redis-server redis-tools, or leave --redis out")
+    }
+
+    private static func freePort() throws(ThalwegError) -> UInt16 {
+        try TCPSocket.listen(on: Endpoint(host: "127.0.0.1", port: 0)).localPort
+    }
+}

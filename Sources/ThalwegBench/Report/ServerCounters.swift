@@ -1,0 +1,28 @@
+/// The server's counters around a load.
+struct ServerCounters: Sendable {
+    let before: [String: UInt64]
+    let after: [String: UInt64]
+
+    /// Those that tell a state and not how often something happened.
+    private static let states: Set<String> = [
+        "memory_bytes", "records", "window_us", "fsync_always", "pid",
+    ]
+
+    func now(_ name: String) -> UInt64? { after[name] }
+
+    /// By how much a counter grew; `nil` where the server does not have it.
+    func grown(_ name: String) -> UInt64? {
+        guard let end = after[name] else { return nil }
+        let start = before[name] ?? 0
+        return end >= start ? end - start : 0
+    }
+
+    /// States as they are, the others by how much they grew.
+    var all: [String: UInt64] {
+        var all: [String: UInt64] = [:]
+        for (name, value) in after {
+            all[name] = Self.states.contains(name) ? value : grown(name)
+        }
+        return all
+    }
+}

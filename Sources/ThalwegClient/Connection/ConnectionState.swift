@@ -1,0 +1,325 @@
+// The client's side of the protocol as a value: one method per event, each gives the actions that
+// the shell has to carry out. No clock, no socket, no task; so every story of a connection can be
+// told in a test.
+//
+//              start           connected          WELCOME
+//      idle ─────────► connecting ─────► greeting ───────► ready
+//                          ▲                │                │
+//                          │ reconnectDue   │ lost           │ lost
+//                       waiting ◄───────────┴────────────────┘
+//                          any ── close, a refusal that trying again cannot change ──► closed
+//
+// Requests wait in `unsent` until the connection is ready; the shell takes them one by one with
+// `nextToSend` while the socket has room, which is all the back-pressure there is. When a
+// connection is lost, repeatable requests that were sent go back to the front of that queue, the
+// others fail: nobody knows whether they were carried out.
+internal import NIOCore
+
+struct ConnectionState {
+    enum Phase: Equatable {
+        case idle
+        case connecting
+        case greeting
+        case ready
+        case waiting
+        case closed(ThalwegError?)
+    }
+
+    struct PendingRequest {
+        let request: Request
+        let expiresAtTick: UInt64
+        var isSent = false
+        /// For a flush: the newest unconfirmed write sent before it.
+        var confirms: UInt64 = 0
+    }
+
+    let hello: Hello
+    let policy: ReconnectPolicy
+    let timing: ConnectionTiming
+    var phase = Phase.idle
+    /// The greeting of the present or last connection.
+    var welcome: Welcome?
+    /// Connections that were ready so far.
+    private(set) var generation = 0
+    /// Attempts that failed since the last ready connection.
+    private var failures = 0
+    /// What the server said (request id 0) before it closed the connection.
+    var farewell: ThalwegError?
+    private var randomState: UInt64
+
+    var requests: [UInt32: PendingRequest] = [:]
+    private var unsent = CircularBuffer<UInt32>()
+    /// Requests that are sent and not answered.
+    var inFlight = 0
+
+    /// Unconfirmed writes sent so far, and how many of them a flush has confirmed.
+    private var unconfirmedSent: UInt64 = 0
+    private var confirmed: UInt64 = 0
+    /// Unconfirmed writes were on their way when a connection was lost: the next flush must say so.
+    private var hasLostWrites = false
+
+    private var tickCount: UInt64 = 0
+    private var greetingSinceTick: UInt64 = 0
+    private var heardAtTick: UInt64 = 0
+    private var pingedAtTick: UInt64 = 0
+
+    var subscriptions: [SubscriptionToken: OpenSubscription] = [:]
+    /// By the server's number on this connection.
+    var subscriptionsByNumber: [UInt32: SubscriptionToken] = [:]
+    /// Requests of the machine itself, by request id.
+    var internalRequests: [UInt32: InternalRequest] = [:]
+    var lastInternalID: UInt32 = 0x8000_0000
+
+    /// - Parameter seed: for the jitter of reconnects.
+    init(_ options: ClientOptions, seed: UInt64) {
+        hello = options.hello
+        policy = options.reconnect
+        timing = ConnectionTiming(options)
+        randomState = seed
+    }
+
+    // MARK: The connection's life
+
+    mutating func start() -> [ConnectionAction] {
+        precondition(phase == .idle, "a connection starts once")
+        phase = .connecting
+        return [.changed(.connecting), .connect]
+    }
+
+    /// The channel is open.
+    mutating func connected() -> [ConnectionAction] {
+        guard phase == .connecting else { return [.disconnect] }
+        do throws(ThalwegError) {
+            let frame = try Frame.bytes(hello, requestID: 1)
+            phase = .greeting
+            greetingSinceTick = tickCount
+            return [.send(frame)]
+        } catch {
+            return close(error)
+        }
+    }
+
+    /// The server accepted the greeting.
+    mutating func greeted(_ welcome: Welcome) -> [ConnectionAction] {
+        guard (hello.minimumVersion...hello.maximumVersion).contains(welcome.version) else {
+            return close(
+                ThalwegError(
+                    .unsupportedVersion,
+                    "the server chose protocol version \(welcome.version), the client speaks "
+                        + "\(hello.minimumVersion) to \(hello.maximumVersion)",
+                    advice: "update the older of the two"))
+        }
+        phase = .ready
+        self.welcome = welcome
+        generation += 1
+        failures = 0
+        farewell = nil
+        heardAtTick = tickCount
+        pingedAtTick = tickCount
+        var actions: [ConnectionAction] = [.changed(.connected(welcome))]
+        actions += openSubscriptions()
+        actions.append(.wakeSender)
+        return actions
+    }
+
+    /// The channel could not be opened, or is closed, or must not be trusted any more.
+    ///
+    /// - Parameter isViolation: the server broke the protocol; sent requests fail with `cause`
+    ///   instead of being sent again.
+    mutating func lost(_ cause: ThalwegError, isViolation: Bool = false) -> [ConnectionAction] {
+        switch phase {
+        case .idle, .waiting, .closed: return []
+        case .connecting, .greeting, .ready: break
+        }
+        let cause = isViolation ? cause : farewell ?? cause
+        farewell = nil
+        var actions: [ConnectionAction] = [.disconnect]
+        let delay = policy.delayMilliseconds(failures: failures, random: nextRandom())
+        guard generation > 0, let delay else { return close(cause) }
+        phase = .waiting
+        failures += 1
+        actions += returnSentRequests(cause, isViolation: isViolation)
+        forgetOpenSubscriptions()
+        actions.append(
+            .changed(.reconnecting(attempt: failures, cause: cause, delayMilliseconds: delay)))
+        actions.append(.scheduleReconnect(milliseconds: delay))
+        return actions
+    }
+
+    mutating func reconnectDue() -> [ConnectionAction] {
+        guard phase == .waiting else { return [] }
+        phase = .connecting
+        return [.connect]
+    }
+
+    /// Ends the client for good. Whatever waits fails.
+    mutating func close(_ error: ThalwegError?) -> [ConnectionAction] {
+        if case .closed = phase { return [] }
+        var actions: [ConnectionAction] = []
+        if phase == .ready, error == nil { actions.append(.send(Frame.bytes(Bye(), requestID: 0))) }
+        phase = .closed(error)
+        actions.append(.disconnect)
+        let reason = error ?? ConnectionState.closedError
+        for id in requests.keys.sorted() { actions.append(.finish(id, .failure(reason))) }
+        requests = [:]
+        unsent = CircularBuffer()
+        inFlight = 0
+        internalRequests = [:]
+        for token in subscriptions.keys { actions.append(.ended(token, reason)) }
+        subscriptions = [:]
+        subscriptionsByNumber = [:]
+        actions.append(.changed(.closed(error)))
+        return actions
+    }
+
+    static let closedError = ThalwegError(
+        .stopped, "the client is closed", advice: "connect a new one")
+
+    // MARK: Requests
+
+    /// Takes a request; it is sent when the connection is ready and the socket has room.
+    mutating func submit(_ request: Request) -> [ConnectionAction] {
+        if case .closed(let error) = phase {
+            return [.finish(request.id, .failure(error ?? ConnectionState.closedError))]
+        }
+        requests[request.id] = PendingRequest(
+            request: request, expiresAtTick: tickCount + timing.requestTicks + 1)
+        unsent.append(request.id)
+        return phase == .ready ? [.wakeSender] : []
+    }
+
+    /// The next frame to write, and the request that writing it finishes, if any.
+    mutating func nextToSend() -> (frame: [UInt8], actions: [ConnectionAction])? {
+        guard phase == .ready else { return nil }
+        while let id = unsent.popFirst() {
+            guard var pending = requests[id] else { continue }
+            let request = pending.request
+            switch request.kind {
+            case .unconfirmedWrite:
+                unconfirmedSent += 1
+            case .flush:
+                if hasLostWrites {
+                    hasLostWrites = false
+                    requests[id] = nil
+                    return ([], [.finish(id, .failure(ConnectionState.lostWritesError))])
+                }
+                pending.confirms = unconfirmedSent
+            case .repeatable, .committedWrite, .once:
+                break
+            }
+            guard request.expects != nil else {
+                requests[id] = nil
+                return (
+                    request.frame,
+                    [.finish(id, .success(Answer(type: .received, payload: [])))]
+                )
+            }
+            pending.isSent = true
+            inFlight += 1
+            requests[id] = pending
+            return (request.frame, [])
+        }
+        return nil
+    }
+
+    /// The caller does not wait any more. A frame that was sent stays sent.
+    mutating func cancel(_ id: UInt32) -> [ConnectionAction] {
+        finish(id, .failure(ThalwegError(.stopped, "the task that asked was cancelled")))
+    }
+
+    mutating func finish(
+        _ id: UInt32, _ result: Result<Answer, ThalwegError>
+    ) -> [ConnectionAction] {
+        guard let pending = requests.removeValue(forKey: id) else { return [] }
+        if pending.isSent { inFlight -= 1 }
+        if case .success = result, pending.request.kind == .flush {
+            confirmed = max(confirmed, pending.confirms)
+        }
+        return [.finish(id, result)]
+    }
+
+    private mutating func returnSentRequests(
+        _ cause: ThalwegError, isViolation: Bool
+    ) -> [ConnectionAction] {
+        if confirmed < unconfirmedSent {
+            hasLostWrites = true
+            confirmed = unconfirmedSent
+        }
+        inFlight = 0
+        var actions: [ConnectionAction] = []
+        var again: [UInt32] = []
+        for id in requests.keys.sorted() {
+            guard var pending = requests[id], pending.isSent else { continue }
+            if isViolation {
+                requests[id] = nil
+                actions.append(.finish(id, .failure(cause)))
+            } else if pending.request.kind == .repeatable {
+                pending.isSent = false
+                requests[id] = pending
+                again.append(id)
+            } else {
+                requests[id] = nil
+                actions.append(
+                    .finish(id, .failure(ConnectionState.unknownOutcome(.connectionLost, cause))))
+            }
+        }
+        for id in again.reversed() { unsent.prepend(id) }
+        return actions
+    }
+
+    static func unknownOutcome(_ code: ErrorCode, _ cause: ThalwegError?) -> ThalwegError {
+        let why = cause.map { " (\($0.message))" } ?? ""
+        return ThalwegError(
+            code, "no answer came\(why): it is not known whether the request was carried out",
+            advice: "read the record, or write it again if that does no harm")
+    }
+
+    static let lostWritesError = ThalwegError(
+        .connectionLost,
+        "the connection was lost: writes sent before it are not known to be committed",
+        advice: "write them again if that does no harm; the next flush counts from here")
+
+    // MARK: Time
+
+    /// One tick of the timer has passed.
+    ///
+    /// - Parameter isReadingPaused: the client itself reads nothing now, so silence means nothing.
+    mutating func tick(isReadingPaused: Bool) -> [ConnectionAction] {
+        tickCount += 1
+        var actions: [ConnectionAction] = []
+        for (id, pending) in requests where pending.expiresAtTick <= tickCount {
+            let isUnknown = pending.isSent && pending.request.kind != .repeatable
+            let error =
+                isUnknown
+                ? ConnectionState.unknownOutcome(.timedOut, nil)
+                : ThalwegError(.timedOut, "no answer came in time", advice: "try again")
+            actions += finish(id, .failure(error))
+        }
+        if isReadingPaused { heardAtTick = tickCount }
+        switch phase {
+        case .greeting where tickCount - greetingSinceTick > timing.greetingTicks:
+            actions += lost(ThalwegError(.timedOut, "the server did not answer the greeting"))
+        case .ready where tickCount - heardAtTick > timing.deadlineTicks:
+            actions += lost(ThalwegError(.connectionLost, "nothing was heard from the server"))
+        case .ready where tickCount - pingedAtTick >= timing.heartbeatTicks:
+            pingedAtTick = tickCount
+            actions.append(.send(Frame.bytes(Ping(), requestID: 0)))
+        default: break
+        }
+        return actions
+    }
+
+    /// Bytes of the server arrived.
+    mutating func heard() {
+        heardAtTick = tickCount
+    }
+
+    private mutating func nextRandom() -> UInt64 {
+        // SplitMix64 (Steele, Lea, Flood 2014).
+        randomState &+= 0x9E37_79B9_7F4A_7C15
+        var word = randomState
+        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+        return word ^ (word >> 31)
+    }
+}

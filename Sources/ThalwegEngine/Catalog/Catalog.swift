@@ -1,0 +1,232 @@
+// The catalog: which topics and sources there are. A pure state machine beside the partitions:
+// `plan…` decides what to append to the log, `apply` does what was agreed.
+//
+//   request ──plan──► nothing to do │ refused │ entry ──log──► apply (every node, same order)
+public import ThalwegModel
+
+public final class Catalog {
+    /// A topic as the catalog knows it.
+    public struct Topic: Hashable, Sendable {
+        public let id: TopicID
+        public var definition: TopicDefinition
+    }
+
+    /// A source that has an identity.
+    public struct Source: Hashable, Sendable {
+        public let id: SourceID
+        /// Empty: the server chose the identity and may give it to somebody else later.
+        public let name: String
+    }
+
+    private var topics: [String: Topic] = [:]
+    private var names: [TopicID: String] = [:]
+    private var nextTopic: UInt32 = 1
+    private var sources: [SourceID: Source] = [:]
+    private var sourceNames: [String: SourceID] = [:]
+    private let limits: Limits
+
+    public init(limits: Limits = Limits()) {
+        self.limits = limits
+    }
+
+    // MARK: Asking
+
+    /// All topics by name.
+    public var allTopics: [Topic] { topics.values.sorted { $0.definition.name < $1.definition.name } }
+
+    public var allSources: [Source] { sources.values.sorted { $0.id < $1.id } }
+
+    public func topic(named name: String) throws(ThalwegError) -> Topic {
+        guard let topic = topics[name] else {
+            throw ThalwegError(
+                .unknownTopic, "there is no topic '\(name)'",
+                advice: "create it, or list the topics to see their names")
+        }
+        return topic
+    }
+
+    public func topic(_ id: TopicID) -> Topic? {
+        names[id].flatMap { topics[$0] }
+    }
+
+    public func source(named name: String) -> SourceID? { sourceNames[name] }
+
+    public func source(_ id: SourceID) -> Source? { sources[id] }
+
+    // MARK: Planning
+
+    /// What a request to change the catalog comes to.
+    public enum Plan: Sendable {
+        /// It is so already.
+        case unchanged(Topic)
+        /// Append this entry; applying it does the rest.
+        case entry([UInt8])
+    }
+
+    /// Plans the creation of a topic, or the migration of one to a schema with more fields.
+    ///
+    /// - Throws: `schema_mismatch` naming the field, `topic_exists` where the kinds differ,
+    ///   `too_many_topics`, `invalid_name`.
+    public func planCreate(
+        _ definition: TopicDefinition, time: Timestamp, isSystem: Bool = false
+    ) throws(ThalwegError) -> Plan {
+        if isSystem {
+            try Name.check(definition.name, of: "topic")
+        } else {
+            try Name.checkUserTopic(definition.name)
+        }
+        if let schema = definition.schema { _ = try RowLayout(schema) }
+        guard var existing = topics[definition.name] else {
+            guard topics.count < limits.topics else {
+                throw .exceeded(
+                    .tooManyTopics, "the number of topics", value: topics.count + 1,
+                    limit: limits.topics, advice: "drop topics that nobody uses")
+            }
+            return .entry(
+                entry(.createTopic, TopicID(nextTopic), time) { definition.encode(into: &$0) })
+        }
+        guard existing.definition.keyKind == definition.keyKind,
+            (existing.definition.schema == nil) == (definition.schema == nil)
+        else {
+            throw ThalwegError(
+                .topicExists, "topic '\(definition.name)' has other keys or is of another kind",
+                advice: "choose another name, or drop the topic first")
+        }
+        guard let old = existing.definition.schema, let new = definition.schema else {
+            return .unchanged(existing)
+        }
+        switch try old.evolution(to: new) {
+        case .same, .prefix:
+            return .unchanged(existing)
+        case .appends:
+            existing.definition.schema = new
+            let definition = existing.definition
+            return .entry(entry(.alterTopic, existing.id, time) { definition.encode(into: &$0) })
+        }
+    }
+
+    /// Plans other options for a topic. The mode of writes cannot change once there are changes.
+    public func planAlter(
+        _ name: String, options: TopicOptions, time: Timestamp
+    ) throws(ThalwegError) -> Plan {
+        var existing = try topic(named: name)
+        if existing.definition.options == options { return .unchanged(existing) }
+        let hadLifetime = existing.definition.options.timeToLiveMicroseconds > 0
+        guard hadLifetime == (options.timeToLiveMicroseconds > 0) else {
+            throw ThalwegError(
+                .invalidOptions, "a time to live cannot be added to or removed from '\(name)'",
+                advice: "change its length, or create a new topic")
+        }
+        existing.definition.options = options
+        let definition = existing.definition
+        return .entry(entry(.alterTopic, existing.id, time) { definition.encode(into: &$0) })
+    }
+
+    public func planDrop(_ name: String, time: Timestamp) throws(ThalwegError) -> [UInt8] {
+        try Name.checkUserTopic(name)
+        let topic = try topic(named: name)
+        return entry(.dropTopic, topic.id, time) { _ in }
+    }
+
+    /// Plans an identity for a source: a new one for an unknown name, or any free one.
+    ///
+    /// - Parameter isTaken: identities that must not be given, such as those claimed right now.
+    public func planSource(
+        name: String, time: Timestamp, isTaken: (SourceID) -> Bool
+    ) throws(ThalwegError) -> (SourceID, [UInt8]) {
+        for number in 1...UInt16.max {
+            let id = SourceID(number)
+            guard sources[id] == nil, !isTaken(id) else { continue }
+            let entry = entry(.registerSource, TopicID(0), time) { writer in
+                writer.integer(number)
+                writer.text(name)
+            }
+            return (id, entry)
+        }
+        throw .exceeded(
+            .tooManySources, "the number of sources", value: Limits.sources + 1,
+            limit: Limits.sources, advice: "share a source, or forget sources that are gone")
+    }
+
+    /// Plans that a source's identity is free again.
+    public func planForget(_ source: SourceID, time: Timestamp) -> [UInt8] {
+        entry(.retractSource, TopicID(0), time) { $0.integer(source.rawValue) }
+    }
+
+    private func entry(
+        _ kind: EntryKind, _ topic: TopicID, _ time: Timestamp,
+        _ body: (inout ByteWriter) -> Void
+    ) -> [UInt8] {
+        EntryHeader(kind: kind, topic: topic, time: time).entry(body)
+    }
+
+    // MARK: Applying
+
+    /// Applies a committed entry; those that are not the catalog's change nothing.
+    public func apply(_ entry: UnsafeRawBufferPointer) throws(ThalwegError) {
+        var reader = ByteReader(entry)
+        let header = try EntryHeader(from: &reader)
+        switch header.kind {
+        case .createTopic:
+            let definition = try TopicDefinition(from: &reader)
+            names[header.topic] = definition.name
+            topics[definition.name] = Topic(id: header.topic, definition: definition)
+            nextTopic = max(nextTopic, header.topic.rawValue + 1)
+        case .alterTopic:
+            let definition = try TopicDefinition(from: &reader)
+            if topics[definition.name]?.id == header.topic {
+                topics[definition.name]?.definition = definition
+            }
+        case .dropTopic:
+            if let name = names.removeValue(forKey: header.topic) { topics[name] = nil }
+        case .registerSource:
+            let id = SourceID(try reader.integer())
+            let source = Source(id: id, name: try reader.text())
+            sources[id] = source
+            if !source.name.isEmpty { sourceNames[source.name] = id }
+        case .retractSource:
+            let id = SourceID(try reader.integer())
+            if let source = sources.removeValue(forKey: id) { sourceNames[source.name] = nil }
+        case .window, .truncateTopic:
+            return
+        }
+    }
+
+    // MARK: Snapshots
+
+    /// The whole catalog: u32 next topic │ u32 topics, (u32 id, definition) × n │ u32 sources,
+    /// (u16 id, text name) × n.
+    public func snapshot() -> [UInt8] {
+        var writer = ByteWriter(reserving: 4_096)
+        writer.integer(nextTopic)
+        writer.integer(UInt32(topics.count))
+        for topic in allTopics {
+            writer.integer(topic.id.rawValue)
+            topic.definition.encode(into: &writer)
+        }
+        writer.integer(UInt32(sources.count))
+        for source in allSources {
+            writer.integer(source.id.rawValue)
+            writer.text(source.name)
+        }
+        return writer.bytes
+    }
+
+    public func load(_ bytes: UnsafeRawBufferPointer) throws(ThalwegError) {
+        var reader = ByteReader(bytes)
+        nextTopic = try reader.integer()
+        for _ in 0..<(try reader.integer(UInt32.self)) {
+            let id = TopicID(try reader.integer())
+            let definition = try TopicDefinition(from: &reader)
+            names[id] = definition.name
+            topics[definition.name] = Topic(id: id, definition: definition)
+        }
+        for _ in 0..<(try reader.integer(UInt32.self)) {
+            let id = SourceID(try reader.integer())
+            let name = try reader.text()
+            sources[id] = Source(id: id, name: name)
+            if !name.isEmpty { sourceNames[name] = id }
+        }
+        try reader.finish()
+    }
+}

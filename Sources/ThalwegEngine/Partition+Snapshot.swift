@@ -1,0 +1,113 @@
+// A partition's part of a snapshot: for each topic a header, then chunks of records, as
+// `SnapshotWalk` describes them, then an end. Each is one block, handed to the log's snapshot
+// writer as the event loop finds time.
+//
+//   u8 1 │ u32 topic │ u64 last offset │ u64 horizon │ i64 last time │ definition
+//   u8 2 │ chunk
+//   u8 3 │ u32 topic
+//   u8 4 │ u32 topic      dropped since: the log behind the snapshot says so
+public import ThalwegModel
+
+/// Where a partition's snapshot has got to.
+public struct PartitionSnapshot {
+    fileprivate var topics: [TopicID]
+    fileprivate var isHeaderWritten = false
+}
+
+extension Partition {
+    private enum Block {
+        static let header: UInt8 = 1
+        static let records: UInt8 = 2
+        static let end: UInt8 = 3
+        static let dropped: UInt8 = 4
+    }
+
+    /// Fixes the state as it is now; writes may go on at once.
+    public func beginSnapshot() -> PartitionSnapshot {
+        for topic in topicIDs {
+            box(topic)?.state.beginSnapshot()
+        }
+        return PartitionSnapshot(topics: topicIDs.reversed())
+    }
+
+    /// The next block of about `limit` bytes; `nil` when the snapshot is complete.
+    public func nextBlock(_ snapshot: inout PartitionSnapshot, limit: Int) -> [UInt8]? {
+        while let topic = snapshot.topics.last {
+            guard let box = box(topic), let walk = box.state.snapshot else {
+                snapshot.topics.removeLast()
+                if snapshot.isHeaderWritten {
+                    snapshot.isHeaderWritten = false
+                    // Of a topic that is gone not every record was written: windows before the
+                    // drop must not meet the half of it.
+                    return closing(self.box(topic) == nil ? Block.dropped : Block.end, topic)
+                }
+                continue
+            }
+            if !snapshot.isHeaderWritten {
+                snapshot.isHeaderWritten = true
+                var writer = ByteWriter(reserving: 256)
+                writer.integer(Block.header)
+                writer.integer(topic.rawValue)
+                writer.integer(walk.end)
+                writer.integer(walk.horizon)
+                writer.integer(walk.time)
+                walk.definition.encode(into: &writer)
+                return writer.bytes
+            }
+            if let chunk = box.state.nextSnapshotChunk(limit: limit) {
+                return [Block.records] + chunk
+            }
+            box.state.endSnapshot()
+        }
+        return nil
+    }
+
+    private func closing(_ kind: UInt8, _ topic: TopicID) -> [UInt8] {
+        var writer = ByteWriter()
+        writer.integer(kind)
+        writer.integer(topic.rawValue)
+        return writer.bytes
+    }
+
+    /// Gives the snapshot up.
+    public func abandonSnapshot() {
+        for topic in topicIDs {
+            box(topic)?.state.endSnapshot()
+        }
+    }
+
+    /// The topic that a block belongs to: whoever loads a snapshot routes by it.
+    public static func topic(ofBlock block: UnsafeRawBufferPointer) throws(ThalwegError) -> TopicID
+    {
+        var reader = ByteReader(block)
+        _ = try reader.integer(UInt8.self)
+        return TopicID(try reader.integer())
+    }
+
+    /// Puts one block back. Blocks come in the order they were written, into an empty partition.
+    public func load(block: UnsafeRawBufferPointer) throws(ThalwegError) {
+        var reader = ByteReader(block)
+        let kind = try reader.integer(UInt8.self)
+        let topic = TopicID(try reader.integer())
+        switch kind {
+        case Block.header:
+            let last = try reader.integer(UInt64.self)
+            let horizon = try reader.integer(UInt64.self)
+            let time = try reader.integer(Int64.self)
+            let definition = try TopicDefinition(from: &reader)
+            try restore(topic, definition, last: last, horizon: horizon, time: time)
+        case Block.records:
+            let box = try required(topic)
+            try box.load.load(&reader, into: &box.state)
+        case Block.end:
+            let box = try required(topic)
+            try box.load.finish(into: &box.state)
+            box.state.finishRestore(last: box.restoredLast, horizon: box.restoredHorizon)
+        case Block.dropped:
+            forget(topic)
+        default:
+            throw TopicState.strangeEntry("a snapshot block of kind \(kind)")
+        }
+        try reader.finish()
+    }
+}

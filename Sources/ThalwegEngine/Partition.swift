@@ -1,0 +1,246 @@
+// A partition owns some of the topics and everything in them. It is a pure state machine: bytes
+// and a time go in, memory changes, bytes and answers come out. It reads no clock, opens no file,
+// starts no task and takes no lock; one event loop owns it and nobody else touches it.
+//
+// The life of a write on a leader:
+//   1. `merge`    the batch's writes meet the pending rows of their topic's open window
+//   2. `seal`     the window's net changes become one entry; the caller appends it to the log
+//   3. `apply`    the durable entry changes the table and gives offsets; tickets are answered
+// A follower and a recovery only know step 3.
+public import ThalwegModel
+public import ThalwegWire
+
+public final class Partition {
+    private var topics: [UInt32: TopicBox] = [:]
+    private let seed: UInt64
+    public let limits: Limits
+
+    /// - Parameter seed: of the hash of keys; the server's secret, and need not be the same on
+    ///   every node.
+    public init(seed: UInt64, limits: Limits = Limits()) {
+        self.seed = seed
+        self.limits = limits
+    }
+
+    public var topicIDs: [TopicID] { topics.keys.sorted().map { TopicID($0) } }
+
+    func box(_ topic: TopicID) -> TopicBox? { topics[topic.rawValue] }
+
+    func required(_ topic: TopicID) throws(ThalwegError) -> TopicBox {
+        guard let box = topics[topic.rawValue] else {
+            throw ThalwegError(
+                .unknownTopic, "there is no topic \(topic)",
+                advice: "describe the topic by name again: it may have been dropped")
+        }
+        return box
+    }
+
+    /// Bytes of all topics' records, indexes and pending windows.
+    public var bytes: Int {
+        topics.values.reduce(0) { $0 + $1.state.bytes }
+    }
+
+    // MARK: Writing
+
+    /// Merges a batch into its topic's open window.
+    ///
+    /// - Parameters:
+    ///   - writes: the batch behind its header; lent for the call.
+    ///   - token: whom to answer when the window is durable; `nil` for nobody.
+    /// - Throws: `unknown_topic`, `source_required`, `memory_limit`, `invalid_batch`; then nothing
+    ///   was merged.
+    public func merge(
+        _ writes: UnsafeRawBufferPointer, header: WriteBatchHeader, source: SourceID,
+        time: Timestamp, token: UInt64?
+    ) throws(ThalwegError) -> MergeOutcome {
+        let box = try required(header.topic)
+        guard source != .none else {
+            throw ThalwegError(
+                .sourceRequired, "a connection without a source cannot write",
+                advice: "claim a source in HELLO")
+        }
+        guard header.count <= limits.writesPerBatch else {
+            throw .exceeded(
+                .invalidBatch, "the number of writes in a batch", value: Int(header.count),
+                limit: limits.writesPerBatch, advice: "send smaller batches")
+        }
+        guard Int(header.count) <= PendingWindow.limit - box.state.open.pointee.count else {
+            throw .exceeded(
+                .memoryLimit, "the number of records in the topic's open window",
+                value: box.state.open.pointee.count + Int(header.count),
+                limit: PendingWindow.limit, advice: "wait until the log has caught up")
+        }
+        if box.checkMemoryIn <= 0 { try checkMemory(box) }
+        box.checkMemoryIn -= writes.count
+        var ticket = token.map { Ticket(token: $0) }
+        let outcome: MergeOutcome
+        if header.acknowledgement == .committedEach {
+            var each: [MergedWrite] = []
+            outcome = box.state.merge(
+                writes, count: Int(header.count), source: source.rawValue,
+                time: time.microseconds, isAtomic: header.isAtomic, each: &each)
+            ticket?.each = each
+        } else {
+            outcome = box.state.merge(
+                writes, count: Int(header.count), source: source.rawValue,
+                time: time.microseconds, isAtomic: header.isAtomic, each: nil)
+        }
+        if var ticket {
+            ticket.accepted = outcome.accepted
+            ticket.unchanged = outcome.unchanged
+            ticket.invalid = outcome.invalid
+            box.state.open.pointee.tickets.append(ticket)
+        }
+        return outcome
+    }
+
+    /// Looks at the memory that topics take once in every 4 MiB of writes: summing it is not free.
+    private func checkMemory(_ box: TopicBox) throws(ThalwegError) {
+        let bytes = self.bytes
+        guard bytes <= limits.memoryBytes else {
+            throw .exceeded(
+                .memoryLimit, "the memory of all records in bytes", value: bytes,
+                limit: limits.memoryBytes,
+                advice: "retract records, set a time to live, or raise the limit")
+        }
+        box.checkMemoryIn = 4 << 20
+    }
+
+    /// Answers `token` when everything merged so far is durable and applied.
+    public func barrier(_ topic: TopicID, token: UInt64) throws(ThalwegError) {
+        try required(topic).state.open.pointee.tickets.append(Ticket(token: token))
+    }
+
+    /// When the topic's open window is due; `nil` while it is empty.
+    public func deadline(_ topic: TopicID) -> Timestamp? {
+        guard let box = box(topic), !box.state.isOpenEmpty else { return nil }
+        let window = box.state.open.pointee.openedAt
+        guard case .coalesced(let width) = box.state.definition.options.writes else {
+            return Timestamp(microseconds: window)
+        }
+        return Timestamp(microseconds: window + Int64(width))
+    }
+
+    /// What sealing a window gave.
+    public struct Sealed: Sendable {
+        /// The entry to append to the log; `nil` where nothing changed in the end.
+        public var entry: [UInt8]?
+        /// Answers that need not wait: no window before this one is on its way.
+        public var completions: [Completion]
+    }
+
+    /// Closes the topic's open window; `nil` where it is empty or too many are on their way.
+    public func seal(_ topic: TopicID, time: Timestamp) -> Sealed? {
+        guard let box = box(topic), !box.state.isOpenEmpty, box.state.canSeal else { return nil }
+        let entry = box.state.seal(time: time.microseconds)
+        let completions = entry == nil ? box.state.takeCompletions(appliedOne: false) : []
+        return Sealed(entry: entry, completions: completions)
+    }
+
+    /// Sealed windows of the topic whose entries are not applied yet.
+    public func windowsInFlight(_ topic: TopicID) -> Int {
+        box(topic)?.state.inFlight ?? 0
+    }
+
+    // MARK: Applying
+
+    /// What an entry did.
+    public struct Applied: Sendable {
+        public var kind: EntryKind
+        public var topic: TopicID
+        /// The topic's newest offset before and after.
+        public var before: Offset
+        public var after: Offset
+        public var completions: [Completion] = []
+    }
+
+    /// Applies a committed entry, this partition's own or one read from a log.
+    ///
+    /// - Throws: `log_damaged` where the entry cannot be one that a partition wrote.
+    public func apply(_ entry: UnsafeRawBufferPointer) throws(ThalwegError) -> Applied {
+        var reader = ByteReader(entry)
+        let header = try EntryHeader(from: &reader)
+        var applied = Applied(
+            kind: header.kind, topic: header.topic, before: .start, after: .start)
+        switch header.kind {
+        case .window:
+            // A window cut before its topic was dropped comes to nothing, on every node.
+            guard let box = box(header.topic) else { return applied }
+            applied.before = Offset(box.state.table.changes.last)
+            if box.state.inFlight > 0 {
+                box.state.applySealed()
+                applied.completions = box.state.takeCompletions(appliedOne: true)
+            } else {
+                try box.state.applyWindow(&reader, time: header.time.microseconds)
+                try reader.finish()
+            }
+            applied.after = Offset(box.state.table.changes.last)
+        case .createTopic:
+            try create(header.topic, try TopicDefinition(from: &reader))
+        case .alterTopic:
+            try alter(header.topic, try TopicDefinition(from: &reader))
+        case .dropTopic:
+            applied.completions = drop(header.topic)
+        case .truncateTopic, .registerSource, .retractSource:
+            throw TopicState.strangeEntry("a \(header.kind) for a partition")
+        }
+        return applied
+    }
+
+    private func create(_ topic: TopicID, _ definition: TopicDefinition) throws(ThalwegError) {
+        topics[topic.rawValue] = TopicBox(
+            try TopicState(id: topic, definition: definition, seed: seed))
+    }
+
+    func restore(
+        _ topic: TopicID, _ definition: TopicDefinition, last: UInt64, horizon: UInt64, time: Int64
+    ) throws(ThalwegError) {
+        try create(topic, definition)
+        let box = try required(topic)
+        box.restoredLast = last
+        box.restoredHorizon = horizon
+        box.state.lastTime = time
+        box.state.appliedTime = time
+    }
+
+    private func alter(_ topic: TopicID, _ definition: TopicDefinition) throws(ThalwegError) {
+        guard let box = box(topic) else { return }
+        if let schema = definition.schema, schema != box.state.definition.schema {
+            box.state.layout = try RowLayout(schema)
+        }
+        box.state.definition = definition
+    }
+
+    /// A snapshot's topic that was dropped before it was complete.
+    func forget(_ topic: TopicID) {
+        topics[topic.rawValue] = nil
+    }
+
+    private func drop(_ topic: TopicID) -> [Completion] {
+        guard let box = topics.removeValue(forKey: topic.rawValue) else { return [] }
+        var completions: [Completion] = []
+        for number in box.state.appliedNumber + 1...box.state.openNumber {
+            for ticket in box.state.window(number).pointee.tickets {
+                completions.append(
+                    Completion(
+                        token: ticket.token, lastOffset: .start, accepted: 0, unchanged: 0,
+                        invalid: ticket.accepted + ticket.unchanged + ticket.invalid, results: []))
+            }
+        }
+        return completions
+    }
+}
+
+/// Gives a topic's state an identity; nothing else.
+final class TopicBox {
+    var state: TopicState
+    /// Bytes of writes until memory is looked at again.
+    var checkMemoryIn = 0
+    var load = SnapshotLoad()
+    var restoredLast: UInt64 = 0
+    var restoredHorizon: UInt64 = 0
+
+    init(_ state: consuming TopicState) {
+        self.state = state
+    }
+}

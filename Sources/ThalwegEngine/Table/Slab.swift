@@ -1,0 +1,134 @@
+// The slab: one contiguous run of memory that holds every record of a topic.
+//
+// Memory is counted in granules of 8 bytes and a record is named by the granule it starts at, its
+// *slot*: 32 bits reach 32 GiB. Chunks come in size classes and are never split or joined, so a
+// slot, once handed out, is for ever the start of a chunk of one class. That is what lets the
+// change index keep slots of records that have moved on: whatever stands there now has a header
+// that can be read and compared.
+//
+// Growing moves the run (`realloc`, which for large runs remaps pages instead of copying), so
+// nobody keeps an address across a call that may allocate: slots are kept, addresses are fetched.
+//
+// Invariants
+//   1. `used` granules are handed out or on a free list; slot 0 is never handed out.
+//   2. A chunk on a free list begins with `SlabChunk.freeMark | next slot` in its first word.
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+import ThalwegModel
+
+/// Size classes: granule counts 1…128 exactly, then four steps to each power of two.
+enum SizeClass {
+    static let exact = 128
+    static let count = exact + 4 * 14
+
+    @inline(__always) static func index(bytes: Int) -> Int {
+        let granules = (bytes + 7) >> 3
+        return granules <= exact ? granules : large(granules)
+    }
+
+    /// Granules of a chunk of class `index`.
+    @inline(__always) static func granules(_ index: Int) -> Int {
+        if index <= exact { return index }
+        let step = index - exact - 1
+        let power = exact << (step >> 2)
+        return power + (power >> 2) * ((step & 3) + 1)
+    }
+
+    private static func large(_ granules: Int) -> Int {
+        var index = exact + 1
+        while self.granules(index) < granules {
+            index += 1
+        }
+        return index
+    }
+}
+
+struct Slab: ~Copyable {
+    private(set) var base: UnsafeMutableRawPointer
+    private var capacity: Int
+    private var used = 1
+    private var freeGranules = 0
+    private let freeLists: UnsafeMutablePointer<UInt32>
+
+    /// Set in the flags byte of a free chunk's first word, where records have 0, 1 or 2.
+    static let freeMark: UInt64 = 0xff << 48
+
+    init() {
+        capacity = 512
+        // Safe: malloc of a constant size; exhaustion of memory ends the process, as everywhere.
+        base = Slab.reallocate(nil, granules: capacity)
+        freeLists = .allocate(capacity: SizeClass.count + 1)
+        freeLists.initialize(repeating: 0, count: SizeClass.count + 1)
+    }
+
+    deinit {
+        free(base)
+        freeLists.deallocate()
+    }
+
+    /// Bytes handed out or kept for reuse.
+    var bytesUsed: Int { used << 3 }
+
+    /// Bytes kept for reuse.
+    var bytesFree: Int { freeGranules << 3 }
+
+    @inline(__always) func address(_ slot: UInt32) -> UnsafeMutableRawPointer {
+        base + Int(slot) << 3
+    }
+
+    /// Takes a chunk of at least `bytes`; its contents are undefined. May move the slab.
+    @inline(__always) mutating func allocate(bytes: Int) -> UInt32 {
+        let size = SizeClass.index(bytes: bytes)
+        let head = freeLists[size]
+        if head != 0 {
+            // Safe: invariant 2.
+            let word = address(head).load(as: UInt64.self)
+            freeLists[size] = UInt32(truncatingIfNeeded: word)
+            freeGranules -= SizeClass.granules(size)
+            return head
+        }
+        return extend(SizeClass.granules(size))
+    }
+
+    mutating func release(_ slot: UInt32, bytes: Int) {
+        let size = SizeClass.index(bytes: bytes)
+        address(slot).storeBytes(of: Slab.freeMark | UInt64(freeLists[size]), as: UInt64.self)
+        freeLists[size] = slot
+        freeGranules += SizeClass.granules(size)
+    }
+
+    @inline(never) private mutating func extend(_ granules: Int) -> UInt32 {
+        if used + granules > capacity {
+            let larger = capacity < 1 << 24 ? capacity * 2 : capacity + capacity >> 2
+            capacity = max(larger, used + granules)
+            base = Slab.reallocate(base, granules: capacity)
+        }
+        let slot = used
+        used += granules
+        precondition(used <= Int(UInt32.max), "a topic's records passed 32 GiB")
+        return UInt32(slot)
+    }
+
+    private static func reallocate(
+        _ old: UnsafeMutableRawPointer?, granules: Int
+    ) -> UnsafeMutableRawPointer {
+        guard let new = realloc(old, granules << 3) else {
+            fatalError("out of memory at a slab of \(granules << 3) bytes")
+        }
+        #if os(Linux)
+        // Random access over gigabytes is bound by the TLB; ask for 2 MiB pages. A hint: the
+        // result does not matter.
+        if granules << 3 >= 8 << 20 {
+            let page = (Int(bitPattern: new) + (2 << 20 - 1)) & ~(2 << 20 - 1)
+            let end = (Int(bitPattern: new) + granules << 3) & ~(2 << 20 - 1)
+            if let start = UnsafeMutableRawPointer(bitPattern: page), end > page {
+                _ = madvise(start, end - page, MADV_HUGEPAGE)
+            }
+        }
+        #endif
+        return new
+    }
+}

@@ -1,0 +1,177 @@
+// Who asserts a record, in 8 bytes where it is possible.
+//
+//   00 │ mask (62)          sources that the pool knows by a local number below 62
+//   01 │ 3 × 16 bits        up to three sources by identity, ascending, 0 is nobody
+//   10 │ handle             a set in the pool, shared by every record with the same members
+//
+// The first 62 sources of a pool get local numbers, so the usual set is a mask and joining it is
+// one OR. Each set has exactly one of these forms (a mask if it can be, else a list, else a
+// handle), so two words are equal if and only if the sets are.
+//
+// Words are this node's own representation: local numbers depend on who came first. What leaves
+// the process is the ascending list of identities.
+//
+// Sets behind handles are immutable and found by their members, so words may be copied freely.
+// Those that nobody holds any more are found by marking: when the pool has doubled, the topic
+// marks every word it has and the rest is reused.
+
+struct SourceSets: ~Copyable {
+    private static let listForm: UInt64 = 1 << 62
+    private static let handleForm: UInt64 = 2 << 62
+    private static let payload: UInt64 = (1 << 62) - 1
+    private static let localNumbers = 62
+
+    private var locals: [UInt16: Int] = [:]
+    private var identities: [UInt16] = []
+    /// Local numbers are in the order of the identities.
+    private var isAscending = true
+    private var pooled: [[UInt16]] = []
+    private var isMarked: [Bool] = []
+    private var freeHandles: [Int] = []
+    private var handles: [[UInt16]: Int] = [:]
+    private var sweepAt = 1_024
+
+    static let empty: UInt64 = 0
+
+    /// The word of `{source}`; giving a source its local number if one is left.
+    mutating func single(_ source: UInt16) -> UInt64 {
+        if let local = locals[source] { return 1 << UInt64(local) }
+        if identities.count < SourceSets.localNumbers {
+            locals[source] = identities.count
+            isAscending = isAscending && (identities.last ?? 0) < source
+            identities.append(source)
+            return 1 << UInt64(identities.count - 1)
+        }
+        return SourceSets.listForm | UInt64(source)
+    }
+
+    /// A word in mask form can be joined with another by OR.
+    @inline(__always) static func isMask(_ word: UInt64) -> Bool {
+        word >> 62 == 0
+    }
+
+    /// The set with the source of `single` in it.
+    @inline(__always) mutating func insert(_ single: UInt64, into word: UInt64) -> UInt64 {
+        if SourceSets.isMask(word), SourceSets.isMask(single) { return word | single }
+        return combine(word, single) { members, source in
+            if !members.contains(source) { members.append(source) }
+        }
+    }
+
+    /// The set without the source of `single`.
+    @inline(__always) mutating func remove(_ single: UInt64, from word: UInt64) -> UInt64 {
+        if SourceSets.isMask(word), SourceSets.isMask(single) { return word & ~single }
+        return combine(word, single) { members, source in
+            members.removeAll { $0 == source }
+        }
+    }
+
+    @inline(__always) func contains(_ single: UInt64, in word: UInt64) -> Bool {
+        if SourceSets.isMask(word), SourceSets.isMask(single) { return word & single != 0 }
+        return members(word).contains(members(single)[0])
+    }
+
+    /// The identities, ascending.
+    func members(_ word: UInt64) -> [UInt16] {
+        var members: [UInt16] = []
+        switch word >> 62 {
+        case 0:
+            var rest = word
+            while rest != 0 {
+                members.append(identities[rest.trailingZeroBitCount])
+                rest &= rest - 1
+            }
+            members.sort()
+        case 1:
+            var rest = word & SourceSets.payload
+            while rest != 0 {
+                members.append(UInt16(truncatingIfNeeded: rest))
+                rest >>= 16
+            }
+        default:
+            members = pooled[Int(word & SourceSets.payload)]
+        }
+        return members
+    }
+
+    /// Calls `body` with the identities of a set in mask form, ascending.
+    @inline(__always) func forEachOfMask(_ word: UInt64, _ body: (UInt16) -> Void) {
+        var rest = word
+        if isAscending {
+            while rest != 0 {
+                body(identities[rest.trailingZeroBitCount])
+                rest &= rest - 1
+            }
+        } else {
+            for source in members(word) {
+                body(source)
+            }
+        }
+    }
+
+    /// The word of a set given as ascending identities.
+    mutating func word(_ members: [UInt16]) -> UInt64 {
+        var mask: UInt64 = 0
+        var isMask = true
+        for source in members {
+            let single = single(source)
+            if SourceSets.isMask(single) {
+                mask |= single
+            } else {
+                isMask = false
+            }
+        }
+        if isMask { return mask }
+        if members.count <= 3 {
+            return members.reversed().reduce(0) { $0 << 16 | UInt64($1) } | SourceSets.listForm
+        }
+        return handle(members)
+    }
+
+    private mutating func combine(
+        _ word: UInt64, _ single: UInt64, _ change: (inout [UInt16], UInt16) -> Void
+    ) -> UInt64 {
+        var members = members(word)
+        let source = self.members(single)[0]
+        change(&members, source)
+        members.sort()
+        return self.word(members)
+    }
+
+    private mutating func handle(_ members: [UInt16]) -> UInt64 {
+        if let handle = handles[members] { return SourceSets.handleForm | UInt64(handle) }
+        let handle: Int
+        if let free = freeHandles.popLast() {
+            handle = free
+            pooled[handle] = members
+        } else {
+            handle = pooled.count
+            pooled.append(members)
+        }
+        handles[members] = handle
+        return SourceSets.handleForm | UInt64(handle)
+    }
+
+    // MARK: Reuse
+
+    /// The pool has grown enough that marking is worth a walk over all words.
+    var wantsSweep: Bool { handles.count >= sweepAt }
+
+    mutating func beginMarking() {
+        isMarked = Array(repeating: false, count: pooled.count)
+    }
+
+    mutating func mark(_ word: UInt64) {
+        if word >> 62 == 2 { isMarked[Int(word & SourceSets.payload)] = true }
+    }
+
+    /// Frees every set that was not marked since `beginMarking`.
+    mutating func sweep() {
+        for (members, handle) in handles where !isMarked[handle] {
+            handles[members] = nil
+            pooled[handle] = []
+            freeHandles.append(handle)
+        }
+        sweepAt = max(1_024, handles.count * 2)
+    }
+}

@@ -1,0 +1,237 @@
+// The table: the committed state of one topic, and the numbering of its changes.
+//
+//   key ──hash──► KeyIndex ──slot──► Slab: header │ key │ row
+//                                      ▲
+//   offset ───────► ChangeIndex ──slot─┘
+//
+// A record is *provisional* from the first write to a new key until that write's window is
+// applied or comes to nothing: it is found by its key, so that later writes meet it, but has no
+// offset, so no reader does. A deleted record stays as a *tombstone* (key, version, offset) until
+// its retention is over.
+//
+// Nothing here knows of windows, logs or time beyond what an entry brings.
+import CThalwegShims
+import ThalwegModel
+
+struct Table: ~Copyable {
+    var slab = Slab()
+    var index = KeyIndex()
+    var changes = ChangeIndex()
+    var sources = SourceSets()
+    let hash: KeyHash
+    let shape: RecordShape
+
+    private(set) var liveRecords = 0
+    private(set) var tombstones = TombstoneQueue()
+    /// Changes up to here may be missing their deletions: tombstones were purged.
+    private(set) var horizon: UInt64 = 0
+
+    init(keyKind: KeyKind, tracksAssertion: Bool, seed: UInt64) {
+        shape = RecordShape(keyKind: keyKind, tracksAssertion: tracksAssertion)
+        hash = KeyHash(seed: seed)
+    }
+
+    /// Bytes of memory that the topic's state takes.
+    var bytes: Int { slab.bytesUsed + index.bytes + changes.bytes + tombstones.bytes }
+
+    @inline(__always) func record(_ slot: UInt32) -> Record {
+        Record(slab.address(slot))
+    }
+
+    // MARK: Finding
+
+    @inline(__always) func find(_ key: UnsafeRawBufferPointer, hash: UInt64) -> UInt32 {
+        index.find(hash) { slot in
+            let candidate = shape.key(record(slot))
+            return candidate.count == key.count && Table.equal(candidate, key)
+        }
+    }
+
+    /// Compares two runs of equal length.
+    @inline(__always) static func equal(
+        _ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer
+    ) -> Bool {
+        if left.count == 8 {
+            return left.loadUnaligned(as: UInt64.self) == right.loadUnaligned(as: UInt64.self)
+        }
+        return left.elementsEqual(memory: right)
+    }
+
+    // MARK: Provisional records
+
+    /// Makes a record that only the window knows of.
+    mutating func insertProvisional(_ key: UnsafeRawBufferPointer, hash: UInt64) -> UInt32 {
+        let slot = slab.allocate(bytes: shape.size(key: key.count, row: 0))
+        let record = record(slot)
+        record.setChange(0, state: RecordState.provisional)
+        record.word1 = 0
+        record.sources = SourceSets.empty
+        record.pending = 0
+        if shape.keyOffset != Record.headerSize {
+            record.address.storeBytes(
+                of: 0, toByteOffset: Record.headerSize, as: UInt32.self)
+        }
+        // Safe: the chunk has room for header and key; keys have at least one byte.
+        (record.address + shape.keyOffset).copyMemory(
+            from: key.baseAddress.unsafelyUnwrapped, byteCount: key.count)
+        index.insert(hash, slot: slot)
+        return slot
+    }
+
+    mutating func removeProvisional(_ slot: UInt32) {
+        let record = record(slot)
+        precondition(record.state == RecordState.provisional, "only a provisional record is undone")
+        index.remove(hash.hash(shape.key(record)), slot: slot)
+        slab.release(slot, bytes: shape.size(record))
+    }
+
+    // MARK: Applying
+
+    /// Creates or updates the record in `slot`; gives the slot it has now.
+    @inline(__always) mutating func upsert(
+        _ slot: UInt32, row: UnsafeRawBufferPointer, sources word: UInt64
+    ) -> UInt32 {
+        let old = record(slot)
+        let previous = old.lastChange
+        if !old.isLive { liveRecords += 1 }
+        let version = old.version + 1
+        let slot = resize(slot, row: row.count)
+        let record = record(slot)
+        shape.setRow(record, version: version, row: row)
+        record.sources = word
+        let offset = changes.append(slot: slot, previous: previous)
+        record.setChange(offset, state: RecordState.live)
+        return slot
+    }
+
+    /// Turns the record in `slot` into a tombstone; gives the slot it has now.
+    mutating func delete(_ slot: UInt32, reason: UInt8, time: Int64) -> UInt32 {
+        let old = record(slot)
+        precondition(old.isLive, "only a live record is deleted")
+        let previous = old.lastChange
+        let version = old.version + 1
+        let slot = resize(slot, row: 0)
+        let record = record(slot)
+        record.word1 = version
+        record.sources = SourceSets.empty
+        let offset = changes.append(slot: slot, previous: previous)
+        record.setChange(offset, state: RecordState.tombstone, reason: reason)
+        liveRecords -= 1
+        tombstones.append(offset: offset, time: time)
+        return slot
+    }
+
+    /// The slot of the oldest tombstone if it was made before `time`, else 0. The caller purges it.
+    mutating func expiredTombstone(before time: Int64) -> UInt32 {
+        while let offset = tombstones.first(before: time) {
+            if let slot = changes.slot(at: offset) {
+                let record = record(slot)
+                if record.isLast(offset), record.state == RecordState.tombstone { return slot }
+            }
+            // The record has lived again since.
+            tombstones.removeFirst()
+        }
+        return 0
+    }
+
+    /// Forgets the tombstone that `expiredTombstone` gave.
+    mutating func purgeTombstone(_ slot: UInt32) {
+        let record = record(slot)
+        let offset = record.lastChange
+        tombstones.removeFirst()
+        horizon = max(horizon, offset)
+        changes.retire(offset)
+        if record.pending != 0 {
+            // A pending write holds the record: it is new from here on.
+            record.setChange(0, state: RecordState.provisional)
+            record.word1 = 0
+        } else {
+            index.remove(hash.hash(shape.key(record)), slot: slot)
+            slab.release(slot, bytes: shape.size(record))
+        }
+    }
+
+    /// Puts the record into a chunk that fits a row of `count` bytes.
+    @inline(__always) private mutating func resize(_ slot: UInt32, row count: Int) -> UInt32 {
+        let record = record(slot)
+        let keySize = shape.keySize(record)
+        let oldBytes = shape.keyOffset + keySize + rowSpace(record)
+        let newBytes = shape.size(key: keySize, row: count)
+        if SizeClass.index(bytes: oldBytes) == SizeClass.index(bytes: newBytes) { return slot }
+        return move(slot, keySize: keySize, from: oldBytes, to: newBytes)
+    }
+
+    @inline(__always) private func rowSpace(_ record: Record) -> Int {
+        let short = record.word1 >> 48
+        return short != Record.longRow ? Int(short) : shape.row(record).count + 4
+    }
+
+    @inline(never) private mutating func move(
+        _ slot: UInt32, keySize: Int, from oldBytes: Int, to newBytes: Int
+    ) -> UInt32 {
+        let newSlot = slab.allocate(bytes: newBytes)
+        // Safe: both chunks have room for header and key; the slab may have moved, so both
+        // addresses are fetched here.
+        slab.address(newSlot).copyMemory(
+            from: slab.address(slot), byteCount: shape.keyOffset + keySize)
+        index.replace(hash.hash(shape.key(record(newSlot))), slot: slot, with: newSlot)
+        slab.release(slot, bytes: oldBytes)
+        return newSlot
+    }
+
+    // MARK: Restoring
+
+    /// Puts back a record from a snapshot, in ascending order of offset.
+    mutating func restore(
+        key: UnsafeRawBufferPointer, row: UnsafeRawBufferPointer, offset: UInt64, version: UInt64,
+        sources members: [UInt16], isTombstone: Bool, reason: UInt8, time: Int64
+    ) {
+        let hash = hash.hash(key)
+        let slot = slab.allocate(bytes: shape.size(key: key.count, row: row.count))
+        let record = record(slot)
+        record.pending = 0
+        record.word1 = version
+        if shape.keyOffset != Record.headerSize {
+            record.address.storeBytes(
+                of: 0, toByteOffset: Record.headerSize, as: UInt32.self)
+        }
+        (record.address + shape.keyOffset).copyMemory(
+            from: key.baseAddress.unsafelyUnwrapped, byteCount: key.count)
+        shape.setRow(record, version: version, row: row)
+        record.sources = sources.word(members)
+        index.insert(hash, slot: slot)
+        changes.restore(offset, slot: slot)
+        if isTombstone {
+            record.setChange(offset, state: RecordState.tombstone, reason: reason)
+            tombstones.append(offset: offset, time: time)
+        } else {
+            record.setChange(offset, state: RecordState.live)
+            liveRecords += 1
+        }
+    }
+
+    mutating func restoreCounters(last: UInt64, horizon: UInt64) {
+        changes.advance(to: last)
+        self.horizon = horizon
+    }
+
+    // MARK: Housekeeping
+
+    /// A bounded piece of upkeep, after an entry: the change index stays small.
+    mutating func tidy() {
+        let base = slab.base
+        changes.tidy(segments: 8) { slot, offset in
+            Record(base + Int(slot) << 3).isLast(offset)
+        }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// `memcmp` for runs of equal length.
+    @inline(__always) func elementsEqual(memory other: UnsafeRawBufferPointer) -> Bool {
+        guard count > 0, let left = baseAddress, let right = other.baseAddress else {
+            return count == other.count
+        }
+        return thalweg_equal(left, right, count) != 0
+    }
+}

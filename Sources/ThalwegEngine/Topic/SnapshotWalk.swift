@@ -1,0 +1,188 @@
+// An exact snapshot of a topic at one place in the log, taken while writes go on.
+//
+// The walk goes forward through the change index up to the offset `end` that was the newest when
+// it began. A record that is about to change before the walk has reached it is written down first,
+// as it was (`captured`); after the change its offset is beyond `end`, so the walk does not meet
+// it again. A change of membership leaves the offset as it is, so the walk meets such a record a
+// second time, and whoever loads the snapshot keeps the first.
+import ThalwegModel
+
+struct SnapshotWalk {
+    /// Every live entry up to here is written.
+    var position: UInt64 = 0
+    let end: UInt64
+    let horizon: UInt64
+    /// The topic's time and definition when the walk began; both may go on before it is written.
+    let time: Int64
+    let definition: TopicDefinition
+    /// Records as they were before a change, encoded.
+    var captured = ByteWriter()
+    var capturedCount = 0
+    /// Membership changes since the walk began: records captured already.
+    var capturedOffsets: Set<UInt64> = []
+}
+
+extension TopicState {
+    mutating func beginSnapshot() {
+        snapshot = SnapshotWalk(
+            end: table.changes.last, horizon: table.horizon, time: appliedTime,
+            definition: definition)
+    }
+
+    mutating func captureForSnapshot(_ slot: UInt32) {
+        guard var walk = snapshot else { return }
+        let record = table.record(slot)
+        let offset = record.lastChange
+        guard offset > walk.position, offset <= walk.end else { return }
+        guard walk.capturedOffsets.insert(offset).inserted else { return }
+        snapshot = nil
+        encodeSnapshot(record, into: &walk.captured)
+        walk.capturedCount += 1
+        snapshot = walk
+    }
+
+    /// The next chunk of about `limit` bytes; `nil` when the topic is complete.
+    ///
+    /// chunk  = u32 topic │ u32 count, captured record × count │ u32 count, record × count
+    /// record = u64 offset │ u64 version │ u8 state (1 live, 2 tombstone) │ u8 reason │ i64 deleted at
+    ///          │ key │ u16 sources, u16 × n │ u32 length, row
+    mutating func nextSnapshotChunk(limit: Int) -> [UInt8]? {
+        guard var walk = snapshot else { return nil }
+        snapshot = nil
+        defer { snapshot = walk }
+        if walk.position >= walk.end, walk.capturedCount == 0 { return nil }
+        var writer = ByteWriter(reserving: limit + 4_096)
+        writer.integer(id.rawValue)
+        writer.integer(UInt32(walk.capturedCount))
+        writer.raw(walk.captured.bytes)
+        walk.captured = ByteWriter()
+        walk.capturedCount = 0
+        let countPosition = writer.bytes.count
+        writer.integer(UInt32(0))
+        var count = 0
+        var reached = walk.end
+        table.changes.walk(after: walk.position) { offset, slot in
+            guard offset <= walk.end else { return false }
+            guard writer.bytes.count < limit else {
+                reached = offset - 1
+                return false
+            }
+            let record = table.record(slot)
+            if record.isLast(offset), !walk.capturedOffsets.contains(offset) {
+                encodeSnapshot(record, into: &writer)
+                count += 1
+            }
+            return true
+        }
+        walk.position = reached
+        writer.patch(UInt32(count), at: countPosition)
+        return writer.bytes
+    }
+
+    mutating func endSnapshot() {
+        snapshot = nil
+    }
+
+    private func encodeSnapshot(_ record: Record, into writer: inout ByteWriter) {
+        let offset = record.lastChange
+        writer.integer(offset)
+        writer.integer(record.version)
+        writer.integer(UInt8(record.state))
+        writer.integer(record.reason)
+        writer.integer(record.isLive ? 0 : table.tombstones.time(of: offset) ?? appliedTime)
+        writer.raw(table.shape.key(record))
+        let members = table.sources.members(record.sources)
+        writer.integer(UInt16(members.count))
+        for source in members {
+            writer.integer(source)
+        }
+        let row = table.shape.row(record)
+        writer.integer(UInt32(row.count))
+        writer.raw(row)
+    }
+}
+
+/// A snapshot's records on their way back into a table, which wants them in order of offset.
+///
+/// Walked records come in that order; a captured one comes before any walked record with a larger
+/// offset and is kept aside until its turn.
+struct SnapshotLoad {
+    private var aside: [(offset: UInt64, bytes: [UInt8])] = []
+
+    /// Reads one chunk behind its topic number.
+    mutating func load(
+        _ reader: inout ByteReader, into state: inout TopicState
+    ) throws(ThalwegError) {
+        for _ in 0..<(try reader.integer(UInt32.self)) {
+            var ahead = reader
+            let offset = try ahead.integer(UInt64.self)
+            try SnapshotLoad.skip(&ahead, shape: state.table.shape)
+            aside.append((offset, Array(try reader.bytes(ahead.position - reader.position))))
+        }
+        aside.sort { $0.offset > $1.offset }
+        for _ in 0..<(try reader.integer(UInt32.self)) {
+            var ahead = reader
+            try flush(below: try ahead.integer(), into: &state)
+            try SnapshotLoad.restore(&reader, into: &state)
+        }
+    }
+
+    /// Every chunk of the topic was read.
+    mutating func finish(into state: inout TopicState) throws(ThalwegError) {
+        try flush(below: .max, into: &state)
+    }
+
+    private mutating func flush(
+        below offset: UInt64, into state: inout TopicState
+    ) throws(ThalwegError) {
+        while let last = aside.last, last.offset < offset {
+            aside.removeLast()
+            let result = last.bytes.withUnsafeBytes { bytes in
+                Result { () throws(ThalwegError) in
+                    var reader = ByteReader(bytes)
+                    try SnapshotLoad.restore(&reader, into: &state)
+                }
+            }
+            try result.get()
+        }
+    }
+
+    private static func skip(
+        _ reader: inout ByteReader, shape: RecordShape
+    ) throws(ThalwegError) {
+        _ = try reader.bytes(18)
+        _ = try reader.bytes(try keySize(reader, shape))
+        _ = try reader.bytes(2 * Int(try reader.integer(UInt16.self)))
+        _ = try reader.bytes(Int(try reader.integer(UInt32.self)))
+    }
+
+    private static func keySize(
+        _ reader: ByteReader, _ shape: RecordShape
+    ) throws(ThalwegError) -> Int {
+        if shape.fixedKeySize != 0 { return shape.fixedKeySize }
+        var ahead = reader
+        return 1 + Int(try ahead.integer(UInt8.self))
+    }
+
+    private static func restore(
+        _ reader: inout ByteReader, into state: inout TopicState
+    ) throws(ThalwegError) {
+        let offset = try reader.integer(UInt64.self)
+        let version = try reader.integer(UInt64.self)
+        let stateByte = try reader.integer(UInt8.self)
+        let reason = try reader.integer(UInt8.self)
+        let time = try reader.integer(Int64.self)
+        let key = try reader.bytes(try keySize(reader, state.table.shape))
+        var sources: [UInt16] = []
+        for _ in 0..<(try reader.integer(UInt16.self)) {
+            sources.append(try reader.integer())
+        }
+        let row = try reader.bytes(Int(try reader.integer(UInt32.self)))
+        guard offset > state.table.changes.last, UInt64(stateByte) == RecordState.live
+            || UInt64(stateByte) == RecordState.tombstone
+        else { throw TopicState.strangeEntry("a snapshot record out of order") }
+        state.table.restore(
+            key: key, row: row, offset: offset, version: version, sources: sources,
+            isTombstone: UInt64(stateByte) == RecordState.tombstone, reason: reason, time: time)
+    }
+}

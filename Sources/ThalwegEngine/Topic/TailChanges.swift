@@ -1,0 +1,60 @@
+import ThalwegModel
+
+/// What the last applied entry did, change by change: which fields differ, the row before, and
+/// the metadata. A reader at the tail is told these; one that lags gets the newest state instead.
+struct TailChanges {
+    /// Somebody is at the tail: worth noting.
+    var isWanted = false
+    var wantsPrevious = false
+    /// Offset of the first change noted.
+    var firstOffset: UInt64 = 0
+    /// One for each change, in offset order.
+    var notes: [Note] = []
+    /// By position in the entry.
+    var metadata: [Int: [UInt8]] = [:]
+    /// Rows before the changes, one behind the other.
+    var previousRows: [UInt8] = []
+
+    struct Note {
+        var isCreated: Bool
+        var changedFields: UInt64
+        var metadataIndex: Int
+        /// Bytes in `previousRows`; -1: not kept.
+        var previousStart: Int
+        var previousCount: Int
+    }
+}
+
+extension TopicState {
+    mutating func beginTail(metadata: [Int: [UInt8]]) {
+        guard tail.isWanted else { return }
+        tail.firstOffset = table.changes.last + 1
+        tail.notes.removeAll(keepingCapacity: true)
+        tail.previousRows.removeAll(keepingCapacity: true)
+        tail.metadata = metadata
+    }
+
+    /// Notes a change about to be made to the record in `slot`.
+    mutating func noteTail(
+        _ slot: UInt32, row: UnsafeRawBufferPointer, isDelete: Bool, metadata index: Int
+    ) {
+        let record = table.record(slot)
+        var note = TailChanges.Note(
+            isCreated: !record.isLive, changedFields: .max, metadataIndex: index,
+            previousStart: -1, previousCount: 0)
+        if record.isLive {
+            let old = table.shape.row(record)
+            if isDelete {
+                note.changedFields = 0
+            } else if let layout {
+                note.changedFields = layout.changedFields(from: old, to: row)
+            }
+            if tail.wantsPrevious {
+                note.previousStart = tail.previousRows.count
+                note.previousCount = old.count
+                tail.previousRows.append(contentsOf: old)
+            }
+        }
+        tail.notes.append(note)
+    }
+}

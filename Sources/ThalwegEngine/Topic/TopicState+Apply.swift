@@ -1,0 +1,201 @@
+import ThalwegModel
+
+extension TopicState {
+    // MARK: A leader's own window
+
+    /// Applies the oldest sealed window, whose entry is durable now.
+    mutating func applySealed() {
+        let number = appliedNumber + 1
+        precondition(number < openNumber, "only a sealed window is applied")
+        let window = window(number)
+        precondition(!window.pointee.isEmpty, "a window without an entry is not applied")
+        appliedTime = window.pointee.sealedAt
+        beginTail(metadata: window.pointee.metadata)
+        for index in 0..<window.pointee.count {
+            applyOne(window.pointee.entries + index, index)
+        }
+        settle(window)
+        endEntry()
+    }
+
+    /// Notes what answers must tell of each record, and lets go of it.
+    private mutating func settle(_ window: UnsafeMutablePointer<PendingWindow>) {
+        for index in 0..<window.pointee.count {
+            let entry = window.pointee.entries + index
+            let record = table.record(entry.pointee.slot)
+            entry.pointee.offset = record.lastChange
+            entry.pointee.version = record.version
+            release(window, index)
+        }
+    }
+
+    @inline(__always) private mutating func applyOne(
+        _ entry: UnsafeMutablePointer<PendingEntry>, _ index: Int
+    ) {
+        let slot = entry.pointee.slot
+        switch entry.pointee.net {
+        case .nothing:
+            return
+        case .upsert:
+            upsert(slot, row: row(entry), sources: entry.pointee.sources, metadata: index)
+        case .membership:
+            capture(slot)
+            table.record(slot).sources = entry.pointee.sources
+        case .delete:
+            delete(slot, reason: entry.pointee.reason, metadata: index)
+        }
+    }
+
+    // MARK: An entry from the log
+
+    /// Applies a window entry by key: recovery, and nodes that did not cut it.
+    mutating func applyWindow(
+        _ reader: inout ByteReader, time: Int64
+    ) throws(ThalwegError) {
+        precondition(inFlight == 0 && isOpenEmpty, "a node with windows applies its own")
+        lastTime = max(lastTime, time)
+        appliedTime = lastTime
+        beginTail(metadata: [:])
+        let count = try reader.integer(UInt32.self)
+        for index in 0..<Int(count) {
+            let change = try NetChange(from: &reader, shape: table.shape)
+            if let metadata = change.metadata { tail.metadata[index] = Array(metadata) }
+            try apply(change, index)
+        }
+        counters.entries += 1
+        endEntry()
+    }
+
+    private mutating func apply(_ change: NetChange, _ index: Int) throws(ThalwegError) {
+        let hash = table.hash.hash(change.key)
+        var slot = table.find(change.key, hash: hash)
+        switch change.operation {
+        case WindowOperation.upsert:
+            if slot == 0 { slot = table.insertProvisional(change.key, hash: hash) }
+            upsert(
+                slot, row: change.row, sources: table.sources.word(change.sources),
+                metadata: index)
+        case WindowOperation.membership:
+            guard slot != 0 else { throw TopicState.strangeEntry("a membership without a record") }
+            capture(slot)
+            table.record(slot).sources = table.sources.word(change.sources)
+        default:
+            guard slot != 0, table.record(slot).isLive else {
+                throw TopicState.strangeEntry("a deletion without a record")
+            }
+            delete(slot, reason: change.reason, metadata: index)
+        }
+    }
+
+    static func strangeEntry(_ what: String) -> ThalwegError {
+        ThalwegError(
+            .logDamaged, "an entry holds \(what)",
+            advice: "restore from a snapshot or backup, or refetch from another node")
+    }
+
+    // MARK: The three operations, with what readers want to know of them
+
+    @inline(__always) mutating func upsert(
+        _ slot: UInt32, row: UnsafeRawBufferPointer, sources: UInt64, metadata index: Int
+    ) {
+        capture(slot)
+        if tail.isWanted { noteTail(slot, row: row, isDelete: false, metadata: index) }
+        let moved = table.upsert(slot, row: row, sources: sources)
+        if moved != slot { follow(moved) }
+    }
+
+    @inline(__always) mutating func delete(_ slot: UInt32, reason: UInt8, metadata index: Int) {
+        capture(slot)
+        if tail.isWanted { noteTail(slot, row: .empty, isDelete: true, metadata: index) }
+        let moved = table.delete(slot, reason: reason, time: appliedTime)
+        if moved != slot { follow(moved) }
+    }
+
+    /// An exact snapshot is being walked: a record that it has not reached yet is kept as it was.
+    @inline(__always) mutating func capture(_ slot: UInt32) {
+        if snapshot != nil { captureForSnapshot(slot) }
+    }
+
+    mutating func endEntry() {
+        let retention = Int64(
+            clamping: definition.options.tombstoneRetentionMicroseconds)
+        while true {
+            let slot = table.expiredTombstone(before: appliedTime &- retention)
+            if slot == 0 { break }
+            capture(slot)
+            table.purgeTombstone(slot)
+        }
+        table.tidy()
+        counters.changes = table.changes.last
+        if table.sources.wantsSweep { sweepSources() }
+    }
+
+    private mutating func sweepSources() {
+        table.sources.beginMarking()
+        for part in 0..<KeyIndex.partsInAll {
+            table.index.forEach(inPart: part) { slot in
+                table.sources.mark(table.record(slot).sources)
+            }
+        }
+        for number in appliedNumber + 1...openNumber {
+            let window = window(number)
+            for index in 0..<window.pointee.count {
+                table.sources.mark(window.pointee.entries[index].sources)
+            }
+        }
+        table.sources.sweep()
+    }
+
+    mutating func finishRestore(last: UInt64, horizon: UInt64) {
+        table.restoreCounters(last: last, horizon: horizon)
+    }
+
+    // MARK: Answers
+
+    /// Takes the tickets of every window that is done, oldest first. Called after `applySealed`
+    /// and after a `seal` without an entry.
+    mutating func takeCompletions(appliedOne: Bool) -> [Completion] {
+        var completions: [Completion] = []
+        if appliedOne { finish(&completions) }
+        while appliedNumber + 1 < openNumber, window(appliedNumber + 1).pointee.isEmpty {
+            settle(window(appliedNumber + 1))
+            finish(&completions)
+        }
+        return completions
+    }
+
+    private mutating func finish(_ completions: inout [Completion]) {
+        let window = window(appliedNumber + 1)
+        for ticket in window.pointee.tickets {
+            completions.append(
+                Completion(
+                    token: ticket.token, lastOffset: Offset(table.changes.last),
+                    accepted: ticket.accepted, unchanged: ticket.unchanged,
+                    invalid: ticket.invalid,
+                    results: ticket.each.map { outcome($0, window) }))
+        }
+        window.pointee.tickets.removeAll(keepingCapacity: true)
+        finishWindow()
+    }
+
+    private func outcome(
+        _ merged: MergedWrite, _ window: UnsafeMutablePointer<PendingWindow>
+    ) -> WriteOutcome {
+        switch merged {
+        case .invalid(let code):
+            return WriteOutcome(
+                verdict: .invalid, code: code, offset: .start, version: RecordVersion(0))
+        case .unchanged(let index), .pending(let index):
+            guard index >= 0 else {
+                return WriteOutcome(
+                    verdict: .unchanged, code: nil, offset: .start, version: RecordVersion(0))
+            }
+            let entry = window.pointee.entries[index]
+            var isAccepted = entry.net != .nothing
+            if case .unchanged = merged { isAccepted = false }
+            return WriteOutcome(
+                verdict: isAccepted ? .accepted : .unchanged, code: nil,
+                offset: Offset(entry.offset), version: RecordVersion(entry.version))
+        }
+    }
+}

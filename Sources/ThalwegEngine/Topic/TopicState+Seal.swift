@@ -1,0 +1,117 @@
+import ThalwegModel
+
+extension TopicState {
+    /// Closes the open window and encodes its net changes as one entry.
+    ///
+    /// Gives `nil` where nothing changed in the end: the window costs nothing more, and its
+    /// tickets are done as soon as those before it are (`takeCompletions`). The caller has asked
+    /// `canSeal`.
+    mutating func seal(time now: Int64) -> [UInt8]? {
+        precondition(canSeal, "sealing needs room in the ring of windows")
+        lastTime = max(lastTime, now)
+        let net = encodeNet()
+        open.pointee.isEmpty = net == 0
+        open.pointee.sealedAt = lastTime
+        openNext()
+        if net == 0 { return nil }
+        counters.entries += 1
+        counters.entryBytes += UInt64(writer.count)
+        return writer.bytes()
+    }
+
+    /// Decides for each entry what the window did in the end, and writes it down.
+    private mutating func encodeNet() -> Int {
+        let window = open
+        writer.begin(kind: .window, topic: id, time: lastTime)
+        writer.integer(UInt32(0))
+        var net = 0
+        for index in 0..<window.pointee.count {
+            let entry = window.pointee.entries + index
+            entry.pointee.net = netChange(entry)
+            guard entry.pointee.net != .nothing else { continue }
+            net += 1
+            encode(entry, metadata: window.pointee.metadata[index])
+        }
+        writer.patch(UInt32(net), at: EntryHeader.size)
+        return net
+    }
+
+    @inline(__always) func netChange(
+        _ entry: UnsafeMutablePointer<PendingEntry>
+    ) -> PendingEntry.Net {
+        let base = base(entry.pointee.slot, behind: entry.pointee.previous)
+        guard entry.pointee.exists else { return base.exists ? .delete : .nothing }
+        guard base.exists else { return .upsert }
+        if let row = entry.pointee.row {
+            let bytes = UnsafeRawBufferPointer(start: row, count: Int(entry.pointee.rowCount))
+            if bytes.count != base.row.count || !Table.equal(bytes, base.row) { return .upsert }
+        }
+        return entry.pointee.sources == base.sources ? .nothing : .membership
+    }
+
+    @inline(__always) private mutating func encode(
+        _ entry: UnsafeMutablePointer<PendingEntry>, metadata: [UInt8]?
+    ) {
+        let key = table.shape.key(table.record(entry.pointee.slot))
+        let row = entry.pointee.net == .upsert ? row(entry) : .empty
+        writer.reserve(32 + key.count + row.count + (metadata?.count ?? 0))
+        let flag = metadata == nil ? 0 : WindowOperation.metadataFlag
+        switch entry.pointee.net {
+        case .upsert:
+            writer.integer(WindowOperation.upsert | flag)
+            writer.raw(key)
+            encodeSources(entry.pointee.sources, thenReserving: row.count)
+            writer.integer(UInt32(row.count))
+            writer.raw(row)
+        case .membership:
+            writer.integer(WindowOperation.membership | flag)
+            writer.raw(key)
+            encodeSources(entry.pointee.sources, thenReserving: 0)
+        case .delete:
+            writer.integer(WindowOperation.delete | flag)
+            writer.raw(key)
+            writer.integer(entry.pointee.reason)
+        case .nothing:
+            return
+        }
+        if let metadata {
+            writer.reserve(4 + metadata.count)
+            writer.integer(UInt32(metadata.count))
+            metadata.withUnsafeBytes { writer.raw($0) }
+        }
+    }
+
+    @inline(__always) private mutating func encodeSources(_ word: UInt64, thenReserving rest: Int) {
+        if SourceSets.isMask(word) {
+            // The usual set, without building an array.
+            writer.reserve(2 + 2 * word.nonzeroBitCount + 8 + rest)
+            writer.integer(UInt16(word.nonzeroBitCount))
+            table.sources.forEachOfMask(word) { writer.integer($0) }
+            return
+        }
+        let members = table.sources.members(word)
+        writer.reserve(2 + 2 * members.count + 8 + rest)
+        writer.integer(UInt16(members.count))
+        for source in members {
+            writer.integer(source)
+        }
+    }
+
+    /// The entry is done with: its record forgets it, and goes if nothing else holds it.
+    @inline(__always) mutating func release(
+        _ window: UnsafeMutablePointer<PendingWindow>, _ index: Int
+    ) {
+        let entry = window.pointee.entries + index
+        let slot = entry.pointee.slot
+        let record = table.record(slot)
+        let own = PendingWindow.reference(window: window.pointee.number, index: index)
+        guard record.pending == own else { return }
+        // An older window may still hold the record: its entry is the newest again.
+        if let previous = self.entry(entry.pointee.previous), previous != entry {
+            record.pending = entry.pointee.previous
+            return
+        }
+        record.pending = 0
+        if record.state == RecordState.provisional { table.removeProvisional(slot) }
+    }
+}

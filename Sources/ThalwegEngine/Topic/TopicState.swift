@@ -1,0 +1,171 @@
+// One topic: the committed table, the windows on their way to it, and what answers wait.
+//
+//            merge                seal                 (durable)            applySealed
+//   writes ────────► open window ──────► sealed windows ─────────► log ────────────────► table
+//                       │                     │                                            ▲
+//                       └── base of a row: the newest sealed entry of the record, else ────┘
+//
+// A leader merges, seals and applies its own windows; a follower and a recovery apply the same
+// entries by key (`apply`). Both end in `Table`'s three operations, in the same order, so the same
+// entries give the same versions, offsets and rows everywhere.
+//
+// Invariants
+//   1. Windows are applied in the order they were sealed, each after its entry is durable.
+//   2. `record.pending` is 0 or refers to the newest in-flight entry of the record.
+//   3. A window without a net change needs no entry; it is done when those before it are, and holds
+//      its records until then.
+import ThalwegModel
+
+struct TopicState: ~Copyable {
+    let id: TopicID
+    var definition: TopicDefinition
+    /// `nil` for a topic of kind `bytes`.
+    var layout: RowLayout?
+    var table: Table
+
+    /// A ring: windows `applied + 1 ..< open` are sealed, `open` takes writes.
+    private let windows: UnsafeMutablePointer<PendingWindow>
+    private(set) var openNumber: UInt64 = 1
+    private(set) var appliedNumber: UInt64 = 0
+    var writer = EntryWriter()
+    var decoded: UnsafeMutablePointer<DecodedWrite>
+    var counters = TopicCounters()
+    /// The time of the last entry cut or applied: times never go back.
+    var lastTime: Int64 = 0
+    /// The time of the last entry applied: the only clock that applying knows. A leader has cut
+    /// later ones already, a follower has not.
+    var appliedTime: Int64 = 0
+    /// What the last applied window did, for the frames of subscribers at the tail.
+    var tail = TailChanges()
+    var snapshot: SnapshotWalk?
+
+    /// Windows that may be in flight at once, the open one included.
+    static let ring: UInt64 = 8
+
+    init(id: TopicID, definition: TopicDefinition, seed: UInt64) throws(ThalwegError) {
+        self.id = id
+        self.definition = definition
+        if let schema = definition.schema {
+            layout = try RowLayout(schema)
+        }
+        table = Table(
+            keyKind: definition.keyKind,
+            tracksAssertion: definition.options.timeToLiveMicroseconds > 0, seed: seed)
+        windows = .allocate(capacity: Int(TopicState.ring))
+        for number in 0..<Int(TopicState.ring) {
+            windows.advanced(by: number).initialize(to: PendingWindow())
+        }
+        decoded = .allocate(capacity: DecodedWrite.chunk)
+        decoded.initialize(repeating: DecodedWrite(), count: DecodedWrite.chunk)
+        windows[1].open(number: 1)
+    }
+
+    deinit {
+        windows.deinitialize(count: Int(TopicState.ring))
+        windows.deallocate()
+        decoded.deallocate()
+    }
+
+    // MARK: Windows
+
+    /// The window's place in the ring. The number is open or in flight.
+    @inline(__always) func window(_ number: UInt64) -> UnsafeMutablePointer<PendingWindow> {
+        windows + Int(number % TopicState.ring)
+    }
+
+    @inline(__always) var open: UnsafeMutablePointer<PendingWindow> { window(openNumber) }
+
+    /// Sealed windows whose entries are not applied yet.
+    var inFlight: Int { Int(openNumber - appliedNumber - 1) }
+
+    /// Whether another window can be sealed: the ring has room.
+    var canSeal: Bool { openNumber - appliedNumber < TopicState.ring }
+
+    var isOpenEmpty: Bool { open.pointee.count == 0 && open.pointee.tickets.isEmpty }
+
+    var bytes: Int {
+        var bytes = table.bytes
+        for number in 0..<Int(TopicState.ring) {
+            bytes += windows[number].bytes
+        }
+        return bytes
+    }
+
+    mutating func openNext() {
+        openNumber += 1
+        open.pointee.open(number: openNumber)
+    }
+
+    mutating func finishWindow() {
+        appliedNumber += 1
+    }
+
+    /// The in-flight entry that a reference names; `nil` where its window is applied.
+    @inline(__always) func entry(_ reference: UInt32) -> UnsafeMutablePointer<PendingEntry>? {
+        guard reference != 0 else { return nil }
+        let age = (openNumber &- UInt64(reference >> 24)) & 0xff
+        let number = openNumber &- age
+        guard number > appliedNumber, number <= openNumber else { return nil }
+        return window(number).pointee.entries + PendingWindow.index(reference)
+    }
+
+    // MARK: The newest state of a record, committed or not
+
+    /// What a record is, seen from behind `previous`: its newest entry there, else the table.
+    @inline(__always) func base(_ slot: UInt32, behind previous: UInt32) -> RecordView {
+        if let entry = entry(previous) { return view(entry) }
+        let record = table.record(slot)
+        guard record.isLive else { return RecordView(exists: false, sources: 0, row: .empty) }
+        return RecordView(exists: true, sources: record.sources, row: table.shape.row(record))
+    }
+
+    @inline(__always) func view(_ entry: UnsafeMutablePointer<PendingEntry>) -> RecordView {
+        RecordView(
+            exists: entry.pointee.exists, sources: entry.pointee.sources, row: row(entry))
+    }
+
+    @inline(__always) func row(
+        _ entry: UnsafeMutablePointer<PendingEntry>
+    ) -> UnsafeRawBufferPointer {
+        if let row = entry.pointee.row {
+            return UnsafeRawBufferPointer(start: row, count: Int(entry.pointee.rowCount))
+        }
+        return baseRow(entry)
+    }
+
+    @inline(never) private func baseRow(
+        _ entry: UnsafeMutablePointer<PendingEntry>
+    ) -> UnsafeRawBufferPointer {
+        base(entry.pointee.slot, behind: entry.pointee.previous).row
+    }
+
+    /// The record moved to `slot`: its in-flight entries follow.
+    @inline(__always) mutating func follow(_ slot: UInt32) {
+        var reference = table.record(slot).pending
+        while let entry = entry(reference) {
+            entry.pointee.slot = slot
+            reference = entry.pointee.previous
+        }
+    }
+}
+
+/// What a record is at some point between the table and the newest write.
+struct RecordView {
+    var exists: Bool
+    var sources: UInt64
+    var row: UnsafeRawBufferPointer
+}
+
+extension UnsafeRawBufferPointer {
+    static var empty: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
+}
+
+/// What a topic has done since the server started.
+public struct TopicCounters: Sendable {
+    public var writes: UInt64 = 0
+    public var unchanged: UInt64 = 0
+    public var invalid: UInt64 = 0
+    public var entries: UInt64 = 0
+    public var entryBytes: UInt64 = 0
+    public var changes: UInt64 = 0
+}

@@ -1,0 +1,189 @@
+// One window's pending rows: what writes have made of records since the window opened.
+//
+// A record touched in the window has one entry. It holds the outcome so far (who asserts the
+// record, whether it exists, its row), not the writes. Rows live in the window's arena; an entry
+// without a row of its own has the row of its base: the record's entry in an older window that is
+// still on its way to the log, or else the record itself.
+//
+// Entries and arena are kept when the window is done and used again by a later one, so a steady
+// load allocates nothing.
+//
+// Invariants
+//   1. `record.pending` refers to the newest entry of the record; `previous` of an entry to the
+//      one before it. A reference whose window is not in flight means "no entry".
+//   2. Entry n's address does not change while n is filled in: growing happens between writes.
+import ThalwegModel
+
+/// One record's outcome in one window.
+struct PendingEntry {
+    var slot: UInt32
+    /// The record's entry in an older window, as in `record.pending`.
+    var previous: UInt32
+    var sources: UInt64
+    /// The row, in the arena; `nil`: the base's.
+    var row: UnsafeMutableRawPointer?
+    var rowCount: Int32
+    var rowCapacity: Int32
+    var exists: Bool
+    /// Set when the window is sealed.
+    var net: Net
+    var reason: UInt8
+    var hasMetadata: Bool
+    /// The record as it was when the window's entry was applied: for answers.
+    var offset: UInt64
+    var version: UInt64
+
+    /// What the window did to the record in the end.
+    enum Net: UInt8 {
+        case nothing
+        case upsert
+        case delete
+        /// Only who asserts it: logged, but neither version nor notification.
+        case membership
+    }
+}
+
+struct PendingWindow: ~Copyable {
+    /// Windows of a topic are numbered 1, 2, 3….
+    private(set) var number: UInt64 = 0
+    private(set) var entries: UnsafeMutablePointer<PendingEntry>
+    private(set) var count = 0
+    private var capacity = 1_024
+    private var arena = Arena()
+    /// Metadata of the last write to an entry that brought some.
+    var metadata: [Int: [UInt8]] = [:]
+    /// When the oldest write came, in microseconds; 0 while there is none.
+    var openedAt: Int64 = 0
+    /// The time of its entry.
+    var sealedAt: Int64 = 0
+    /// Answers that wait for this window.
+    var tickets: [Ticket] = []
+    /// Sealed without a net change: nothing went to the log.
+    var isEmpty = false
+
+    /// Entries of one window: its index has 24 bits in `record.pending`.
+    static let limit = 1 << 24 - 2
+
+    init() {
+        entries = .allocate(capacity: capacity)
+    }
+
+    deinit {
+        entries.deallocate()
+    }
+
+    var bytes: Int { capacity * MemoryLayout<PendingEntry>.stride + arena.bytes }
+
+    mutating func open(number: UInt64) {
+        self.number = number
+        count = 0
+        arena.reset()
+        metadata.removeAll(keepingCapacity: true)
+        openedAt = 0
+        isEmpty = false
+    }
+
+    /// The form that `record.pending` and `previous` keep.
+    @inline(__always) static func reference(window: UInt64, index: Int) -> UInt32 {
+        UInt32(truncatingIfNeeded: window) << 24 | UInt32(truncatingIfNeeded: index + 1)
+    }
+
+    @inline(__always) static func index(_ reference: UInt32) -> Int {
+        Int(reference & 0xff_ffff) - 1
+    }
+
+    /// Makes room for `extra` more entries, before a batch's addresses are taken.
+    mutating func reserve(_ extra: Int) {
+        guard count + extra > capacity else { return }
+        capacity = max(capacity * 2, count + extra)
+        let larger = UnsafeMutablePointer<PendingEntry>.allocate(capacity: capacity)
+        larger.moveInitialize(from: entries, count: count)
+        entries.deallocate()
+        entries = larger
+    }
+
+    @inline(__always) mutating func append(_ entry: PendingEntry) -> Int {
+        // Safe: the caller has reserved.
+        entries.advanced(by: count).initialize(to: entry)
+        count += 1
+        return count - 1
+    }
+
+    /// Makes the entry's row a run of `count` bytes of the arena, keeping nothing of the old one.
+    @inline(__always) mutating func takeRow(_ index: Int, count: Int) -> UnsafeMutableRawPointer {
+        let entry = entries + index
+        if let row = entry.pointee.row, count <= Int(entry.pointee.rowCapacity) {
+            entry.pointee.rowCount = Int32(count)
+            return row
+        }
+        let row = arena.allocate(count)
+        entry.pointee.row = row
+        entry.pointee.rowCount = Int32(count)
+        entry.pointee.rowCapacity = Int32(max(8, (count + 7) & ~7))
+        return row
+    }
+
+    /// A run for a row that is built beside the old one.
+    mutating func scratch(_ count: Int) -> UnsafeMutableRawPointer {
+        arena.allocate(count)
+    }
+}
+
+/// Memory that is handed out forwards and taken back all at once.
+struct Arena: ~Copyable {
+    private var chunks: [UnsafeMutableRawBufferPointer] = []
+    private var chunk = 0
+    private var next: UnsafeMutableRawPointer?
+    private var left = 0
+    private(set) var bytes = 0
+
+    private static let chunkSize = 1 << 18
+
+    deinit {
+        for chunk in chunks {
+            chunk.deallocate()
+        }
+    }
+
+    /// At least `count` bytes, 8-aligned, good until `reset`.
+    @inline(__always) mutating func allocate(_ count: Int) -> UnsafeMutableRawPointer {
+        let rounded = max(8, (count + 7) & ~7)
+        if let start = next, rounded <= left {
+            next = start + rounded
+            left -= rounded
+            return start
+        }
+        return allocateFromNextChunk(rounded)
+    }
+
+    @inline(never) private mutating func allocateFromNextChunk(
+        _ count: Int
+    ) -> UnsafeMutableRawPointer {
+        while chunk < chunks.count, chunks[chunk].count < count {
+            chunk += 1
+        }
+        if chunk == chunks.count {
+            // Later chunks are larger, so a large window has few.
+            let size = max(count, min(Arena.chunkSize << min(chunks.count, 6), 16 << 20))
+            chunks.append(.allocate(byteCount: size, alignment: 16))
+            bytes += size
+        }
+        // Safe: a chunk is never empty.
+        let start = chunks[chunk].baseAddress.unsafelyUnwrapped
+        next = start + count
+        left = chunks[chunk].count - count
+        chunk += 1
+        return start
+    }
+
+    /// Takes everything back; the chunks are kept, but for what an unusually large window took.
+    mutating func reset() {
+        while chunks.count > max(1, chunk * 2) {
+            bytes -= chunks[chunks.count - 1].count
+            chunks.removeLast().deallocate()
+        }
+        chunk = 0
+        next = nil
+        left = 0
+    }
+}

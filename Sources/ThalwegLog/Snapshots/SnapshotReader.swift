@@ -1,0 +1,133 @@
+internal import CThalwegShims
+public import ThalwegModel
+
+/// Streams a snapshot in verified blocks of up to 1 MiB. One thread.
+public final class SnapshotReader {
+    /// The state after applying this entry.
+    public let index: UInt64
+    /// Bytes that all blocks together hold.
+    public let byteCount: UInt64
+    public let name: String
+    let logID: UInt64
+    private let file: any StorageFile
+    private let seed: UInt32
+    private let blockCount: UInt64
+    private let endOffset: UInt64
+    private var offset = UInt64(SnapshotFormat.headerBytes)
+    private var blocks: UInt64 = 0
+    private var bytesGiven: UInt64 = 0
+    private let scratch = RawBuffer(count: 64)
+
+    /// Checks the header and the end; the blocks are checked as they are read.
+    init(_ storage: any Storage, name: String) throws(ThalwegError) {
+        self.name = name
+        file = try storage.open(name, .read)
+        let size = try file.size()
+        let endBytes = SnapshotFormat.blockHeaderBytes + SnapshotFormat.endPayloadBytes
+        guard size >= UInt64(SnapshotFormat.headerBytes + endBytes) else {
+            throw .damaged(name, at: size, "the file is too short for a snapshot")
+        }
+        endOffset = size - UInt64(endBytes)
+
+        // Safe: the scratch buffer holds a header, and later the end block.
+        let bytes = UnsafeRawPointer(scratch.base)
+        let headerBytes = SnapshotFormat.headerBytes
+        _ = try file.readFully(into: scratch, at: 0, count: headerBytes)
+        guard bytes.littleEndian64(at: 0) == SnapshotFormat.magic,
+            bytes.littleEndian32(at: headerBytes - 4) == thalweg_crc32c(0, bytes, headerBytes - 4)
+        else { throw .damaged(name, at: 0, "the header is wrong") }
+        let version = bytes.littleEndian32(at: 8)
+        guard version == SnapshotFormat.version else {
+            throw ThalwegError(
+                .unsupportedVersion, "\(name) has format version \(version)",
+                advice: "open it with the release that wrote it",
+                limit: UInt64(SnapshotFormat.version), value: UInt64(version))
+        }
+        logID = bytes.littleEndian64(at: 16)
+        index = bytes.littleEndian64(at: 24)
+        guard LogFormat.snapshotName(at: index) == name else {
+            throw .damaged(name, at: 24, "it is of entry \(index), its name says else")
+        }
+        seed = Checksum.seed(logID, index)
+
+        _ = try file.readFully(into: scratch, at: endOffset, count: endBytes)
+        let payload = scratch.bytes(SnapshotFormat.blockHeaderBytes..<endBytes)
+        guard bytes.littleEndian32(at: 0) == UInt32(payload.count),
+            bytes.littleEndian32(at: 8) == SnapshotFormat.Kind.end.rawValue,
+            bytes.littleEndian32(at: 4)
+                == SnapshotFormat.checksum(header: bytes, payload: payload, seed: seed)
+        else { throw .damaged(name, at: endOffset, "its end is missing") }
+        blockCount = bytes.littleEndian64(at: SnapshotFormat.blockHeaderBytes)
+        byteCount = bytes.littleEndian64(at: SnapshotFormat.blockHeaderBytes + 8)
+    }
+
+    deinit { file.close() }
+
+    /// The next block, nil after the last. Throws `logDamaged` or `storageFailed`.
+    public func next() throws(ThalwegError) -> [UInt8]? {
+        let headerBytes = SnapshotFormat.blockHeaderBytes
+        if offset == endOffset {
+            guard blocks == blockCount, bytesGiven == byteCount else {
+                throw .damaged(name, at: offset, "it has \(blocks) blocks of \(blockCount)")
+            }
+            return nil
+        }
+        let start = offset
+        guard try file.readFully(into: scratch, at: start, count: headerBytes) == headerBytes else {
+            throw .damaged(name, at: start, "the file ends within a block")
+        }
+        // Safe: the scratch buffer holds the block's header.
+        let header = UnsafeRawPointer(scratch.base)
+        let length = Int(header.littleEndian32(at: 0))
+        let end = start + UInt64(headerBytes + length)
+        guard length > 0, length <= SnapshotFormat.blockBytes, end <= endOffset,
+            header.littleEndian32(at: 8) == SnapshotFormat.Kind.data.rawValue,
+            header.littleEndian32(at: 12) == UInt32(truncatingIfNeeded: blocks)
+        else { throw .damaged(name, at: start, "a block's header is wrong") }
+
+        let block = try read(length, at: start + UInt64(headerBytes))
+        let sum = block.withUnsafeBytes {
+            SnapshotFormat.checksum(header: header, payload: $0, seed: seed)
+        }
+        guard sum == header.littleEndian32(at: 4) else {
+            throw .damaged(name, at: start, "a block's checksum is wrong")
+        }
+        offset = end
+        blocks += 1
+        bytesGiven += UInt64(length)
+        return block
+    }
+
+    /// Reads everything from here to the end; throws as `next`.
+    func verify() throws(ThalwegError) {
+        while try next() != nil {}
+        offset = UInt64(SnapshotFormat.headerBytes)
+        blocks = 0
+        bytesGiven = 0
+    }
+
+    /// Reads straight into the array that is given away: one copy less per block.
+    private func read(_ count: Int, at position: UInt64) throws(ThalwegError) -> [UInt8] {
+        var failure: ThalwegError?
+        let block = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            while initialized < count {
+                // Safe: the rest of the array's memory, which reads fill from the front.
+                let rest = UnsafeMutableRawBufferPointer(
+                    rebasing: UnsafeMutableRawBufferPointer(buffer)[initialized..<count])
+                do throws(ThalwegError) {
+                    let read = try file.read(into: rest, at: position + UInt64(initialized))
+                    if read == 0 { return }
+                    initialized += read
+                } catch {
+                    failure = error
+                    return
+                }
+            }
+        }
+        if let failure { throw failure }
+        guard block.count == count else {
+            throw .damaged(name, at: position, "the file ends within a block")
+        }
+        return block
+    }
+}

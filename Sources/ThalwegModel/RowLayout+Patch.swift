@@ -1,0 +1,165 @@
+// A patch is the values of some fields: for each set bit of its mask, in field order,
+//
+//   a field without strings and bytes : its bytes of the fixed zone
+//   any other                         : its bytes of the fixed zone, with each directory entry
+//                                       holding a *length* instead of an end, then those bytes
+//
+// so that the common patch is a copy per field and nothing in it depends on the row it meets.
+
+extension RowLayout {
+    /// Bytes that `row` will have after the patch, or `nil` if the patch is not valid.
+    ///
+    /// `row` must be canonical and of this version. Checks the whole patch; `apply` may then trust it.
+    public func sizeAfterPatch(
+        _ row: UnsafeRawBufferPointer, mask: UInt64, values: UnsafeRawBufferPointer
+    ) -> Int? {
+        guard mask & ~allFields == 0 else { return nil }
+        // Safe: each read of `values` is behind a comparison with its count; `row` is canonical.
+        var size = row.count
+        var position = 0
+        var rest = mask
+        while rest != 0 {
+            let field = fields[rest.trailingZeroBitCount]
+            rest &= rest - 1
+            guard let length = checkPatchField(field, values: values, at: position) else {
+                return nil
+            }
+            position += length
+            if field.isVariable {
+                let old = packedRange(of: field, in: row)
+                size += length - Int(field.size) - old.count
+            }
+        }
+        guard position == values.count, size <= Limits.rowBytes else { return nil }
+        return size
+    }
+
+    /// Writes the patched row to `target`, which has the size that `sizeAfterPatch` gave. `target`
+    /// may be where `row` already stands only if the patch touches no variable field.
+    public func apply(
+        patch values: UnsafeRawBufferPointer, mask: UInt64, to row: UnsafeRawBufferPointer,
+        into target: UnsafeMutableRawBufferPointer
+    ) {
+        // Safe: `sizeAfterPatch` has checked `values` and computed the target's size.
+        if mask & variableFields == 0 {
+            if target.baseAddress != UnsafeMutableRawPointer(mutating: row.baseAddress) {
+                target.copyMemory(from: row)
+            }
+            var position = 0
+            var rest = mask
+            while rest != 0 {
+                let field = fields[rest.trailingZeroBitCount]
+                rest &= rest - 1
+                target.baseAddress.unsafelyUnwrapped.advanced(by: Int(field.offset)).copyMemory(
+                    from: values.baseAddress.unsafelyUnwrapped + position,
+                    byteCount: Int(field.size))
+                position += Int(field.size)
+            }
+            return
+        }
+        rebuild(row, mask: mask, values: values, into: target)
+    }
+
+    /// Overwrites the fixed fields of a row where it stands, and says whether that changed it. The
+    /// patch has no variable field and `sizeAfterPatch` has checked it.
+    public func applyInPlace(
+        patch values: UnsafeRawBufferPointer, mask: UInt64, to row: UnsafeMutableRawBufferPointer
+    ) -> Bool {
+        // Safe: slots are inside the fixed zone; `values` has exactly the masked fields' bytes.
+        guard var source = values.baseAddress, let base = row.baseAddress else { return false }
+        var changed = false
+        var rest = mask
+        while rest != 0 {
+            let field = fields[rest.trailingZeroBitCount]
+            rest &= rest - 1
+            let size = Int(field.size)
+            let target = base + Int(field.offset)
+            if !changed {
+                changed = !UnsafeRawBufferPointer(start: target, count: size).elementsEqual(
+                    UnsafeRawBufferPointer(start: source, count: size))
+            }
+            target.copyMemory(from: source, byteCount: size)
+            source += size
+        }
+        return changed
+    }
+
+    /// Copies field by field, which is what moving ends in the directory needs.
+    private func rebuild(
+        _ row: UnsafeRawBufferPointer, mask: UInt64, values: UnsafeRawBufferPointer,
+        into target: UnsafeMutableRawBufferPointer
+    ) {
+        target.copyMemory(from: UnsafeRawBufferPointer(rebasing: row[..<fixedSize]))
+        var position = 0
+        var end = 0
+        for (number, field) in fields.enumerated() {
+            let isPatched = mask & (1 << UInt64(number)) != 0
+            if isPatched {
+                target.baseAddress.unsafelyUnwrapped.advanced(by: Int(field.offset)).copyMemory(
+                    from: values.baseAddress.unsafelyUnwrapped + position,
+                    byteCount: Int(field.size))
+                position += Int(field.size)
+            }
+            guard field.isVariable else { continue }
+            for leaf in leaves[Int(field.firstLeaf)..<Int(field.firstLeaf + field.leafCount)]
+            where leaf.isVariable {
+                let source: UnsafeRawBufferPointer
+                if isPatched {
+                    let count = Int(
+                        UInt32(
+                            littleEndian: UnsafeRawBufferPointer(target).loadUnaligned(
+                                fromByteOffset: Int(leaf.offset), as: UInt32.self)))
+                    source = UnsafeRawBufferPointer(rebasing: values[position..<position + count])
+                    position += count
+                } else {
+                    source = variableBytes(of: leaf, in: row)
+                }
+                UnsafeMutableRawBufferPointer(
+                    rebasing: target[fixedSize + end..<fixedSize + end + source.count]
+                ).copyMemory(from: source)
+                end += source.count
+                target.storeBytes(
+                    of: UInt32(end).littleEndian, toByteOffset: Int(leaf.offset), as: UInt32.self)
+            }
+        }
+    }
+
+    /// Bytes of the patch that belong to `field`, or `nil` if they are not canonical.
+    private func checkPatchField(
+        _ field: FieldSlot, values: UnsafeRawBufferPointer, at start: Int
+    ) -> Int? {
+        guard values.count - start >= Int(field.size) else { return nil }
+        var length = Int(field.size)
+        // A leaf stands in the patch where it stands in the row, moved by this much.
+        let shift = start - Int(field.offset)
+        for leaf in leaves[Int(field.firstLeaf)..<Int(field.firstLeaf + field.leafCount)] {
+            var isAbsent = false
+            if leaf.presence >= 0 {
+                let presence = values[Int(leaf.presence) + shift]
+                guard presence <= 1 else { return nil }
+                isAbsent = presence == 0
+            }
+            let offset = Int(leaf.offset) + shift
+            if leaf.isVariable {
+                let count = Int(
+                    UInt32(
+                        littleEndian: values.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+                )
+                guard count <= Int(leaf.maximum), !isAbsent || count == 0,
+                    values.count - start - length >= count
+                else { return nil }
+                if leaf.kind == .string {
+                    let from = start + length
+                    let text = UnsafeRawBufferPointer(rebasing: values[from..<from + count])
+                    guard isUTF8(text) else { return nil }
+                }
+                length += count
+            } else if isAbsent || leaf.kind == .bool {
+                for index in offset..<offset + Int(leaf.size) {
+                    guard values[index] <= (isAbsent ? 0 : 1) else { return nil }
+                }
+            }
+        }
+        return length
+    }
+}

@@ -1,0 +1,50 @@
+import ThalwegModel
+
+/// Where to listen: `host:port`, `[ipv6]:port` or `unix:/path`.
+enum ListenAddress: Hashable, CustomStringConvertible {
+    case tcp(host: String, port: Int)
+    case unix(path: String)
+
+    init(_ text: String) throws(ThalwegError) {
+        if text.hasPrefix("unix:") {
+            let path = String(text.dropFirst(5))
+            // sun_path has 108 bytes with its terminator.
+            guard !path.isEmpty, path.utf8.count < 108 else {
+                throw ThalwegError(
+                    .invalidConfiguration, "'\(text)' is not a Unix socket address",
+                    advice: "write unix:/path of at most 107 bytes", limit: 107,
+                    value: UInt64(path.utf8.count))
+            }
+            self = .unix(path: path)
+            return
+        }
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65_535).contains(port), colon != text.startIndex
+        else {
+            throw ThalwegError(
+                .invalidConfiguration, "'\(text)' is not an address to listen on",
+                advice: "write HOST:PORT, [IPv6]:PORT or unix:/path")
+        }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        self = .tcp(host: host, port: port)
+    }
+
+    /// Nobody on another machine can reach it.
+    var isLocal: Bool {
+        switch self {
+        case .unix: true
+        case .tcp(let host, _): host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        }
+    }
+
+    func description(port: Int?) -> String {
+        switch self {
+        case .unix(let path): "unix:\(path)"
+        case .tcp(let host, let asked):
+            (host.contains(":") ? "[\(host)]" : host) + ":\(port ?? asked)"
+        }
+    }
+
+    var description: String { description(port: nil) }
+}

@@ -1,0 +1,236 @@
+// The catalog on the node's first event loop: topics and sources are made, found and dropped here.
+import Logging
+import NIOCore
+import ThalwegEngine
+import ThalwegLog
+import ThalwegModel
+
+final class CatalogLoop: @unchecked Sendable {
+    let loop: any EventLoop
+    private let log: any CommitLog
+    private let logger: Logger
+
+    // On `loop` only:
+    let catalog: Catalog
+    /// Requests that wait for a catalog entry to be applied, by what they may collide on.
+    private var waiting: [Subject: [() -> Void]] = [:]
+    /// Sources claimed by open connections, and by how many.
+    private var claims: [SourceID: Claim] = [:]
+    /// Identities promised to entries on their way.
+    private var promised: Set<SourceID> = []
+
+    private enum Subject: Hashable {
+        case topic(String)
+        case source(String)
+        case sourceID(SourceID)
+    }
+
+    private struct Claim {
+        var holders: Int
+        var isShared: Bool
+    }
+
+    init(loop: any EventLoop, catalog: Catalog, log: any CommitLog, logger: Logger) {
+        self.loop = loop
+        self.catalog = catalog
+        self.log = log
+        self.logger = logger
+    }
+
+    // MARK: Topics
+
+    typealias Answer<Value> = (Result<Value, ThalwegError>) -> Void
+
+    func createTopic(_ definition: TopicDefinition, _ answer: @escaping Answer<Catalog.Topic>) {
+        loop.assertInEventLoop()
+        change(.topic(definition.name), answer) { [self] () throws(ThalwegError) in
+            try catalog.planCreate(definition, time: .now)
+        }
+    }
+
+    func alterTopic(
+        _ name: String, options: TopicOptions, _ answer: @escaping Answer<Catalog.Topic>
+    ) {
+        loop.assertInEventLoop()
+        change(.topic(name), answer) { [self] () throws(ThalwegError) in
+            try catalog.planAlter(name, options: options, time: .now)
+        }
+    }
+
+    /// Runs a plan, waits for its entry if there is one, and then runs it again: the second run
+    /// finds what the first asked for, or says why not.
+    private func change(
+        _ subject: Subject, _ answer: @escaping Answer<Catalog.Topic>,
+        plan: @escaping () throws(ThalwegError) -> Catalog.Plan
+    ) {
+        let again = { [self] in change(subject, answer, plan: plan) }
+        // One change of a topic at a time: the next is planned on its outcome.
+        if waiting[subject] != nil {
+            waiting[subject]?.append(again)
+            return
+        }
+        do throws(ThalwegError) {
+            switch try plan() {
+            case .unchanged(let topic):
+                answer(.success(topic))
+            case .entry(let entry):
+                try append(entry)
+                waiting[subject] = [again]
+            }
+        } catch {
+            answer(.failure(error))
+        }
+    }
+
+    func dropTopic(_ name: String, _ answer: @escaping Answer<Void>) {
+        loop.assertInEventLoop()
+        let subject = Subject.topic(name)
+        if waiting[subject] != nil {
+            waiting[subject]?.append { [self] in dropTopic(name, answer) }
+            return
+        }
+        do throws(ThalwegError) {
+            try append(try catalog.planDrop(name, time: .now))
+            waiting[subject] = [{ answer(.success(())) }]
+        } catch {
+            answer(.failure(error))
+        }
+    }
+
+    // MARK: Sources
+
+    /// Claims the source of a name, making it if it is new.
+    func claim(
+        name: String, isShared: Bool, _ answer: @escaping Answer<SourceID>
+    ) {
+        loop.assertInEventLoop()
+        if let source = catalog.source(named: name) {
+            answer(Result { () throws(ThalwegError) in try take(source, isShared) })
+            return
+        }
+        let subject = Subject.source(name)
+        let again = { [self] in claim(name: name, isShared: isShared, answer) }
+        if waiting[subject] != nil {
+            waiting[subject]?.append(again)
+            return
+        }
+        do throws(ThalwegError) {
+            try register(name: name, subject: { _ in subject }, again: { _ in again })
+        } catch {
+            answer(.failure(error))
+        }
+    }
+
+    /// Claims a source by number. It must be known.
+    func claim(_ source: SourceID, isShared: Bool, _ answer: @escaping Answer<SourceID>) {
+        loop.assertInEventLoop()
+        answer(
+            Result { () throws(ThalwegError) in
+                guard catalog.source(source) != nil else {
+                    throw ThalwegError(
+                        .sourceRequired, "there is no source \(source)",
+                        advice: "claim it by name first, or ask for any")
+                }
+                return try take(source, isShared)
+            })
+    }
+
+    /// Claims a source that nobody has, and that has no name.
+    func claimAny(_ answer: @escaping Answer<SourceID>) {
+        loop.assertInEventLoop()
+        do throws(ThalwegError) {
+            try register(
+                name: "", subject: { .sourceID($0) },
+                again: { [self] source in
+                    { [self] in
+                        answer(Result { () throws(ThalwegError) in try take(source, false) })
+                    }
+                })
+        } catch {
+            answer(.failure(error))
+        }
+    }
+
+    private func register(
+        name: String, subject: (SourceID) -> Subject, again: (SourceID) -> () -> Void
+    ) throws(ThalwegError) {
+        let (source, entry) = try catalog.planSource(
+            name: name, time: .now,
+            isTaken: { claims[$0] != nil || promised.contains($0) })
+        try append(entry)
+        promised.insert(source)
+        waiting[subject(source)] = [again(source)]
+    }
+
+    private func take(_ source: SourceID, _ isShared: Bool) throws(ThalwegError) -> SourceID {
+        if let claim = claims[source] {
+            guard claim.isShared, isShared else {
+                throw ThalwegError(
+                    .sourceClaimed, "source \(source) is claimed by another connection",
+                    advice: "use another name, or let both claim it as shared")
+            }
+        }
+        claims[source, default: Claim(holders: 0, isShared: isShared)].holders += 1
+        return source
+    }
+
+    /// A connection that had claimed `source` is gone.
+    func release(_ source: SourceID) {
+        loop.assertInEventLoop()
+        guard var claim = claims[source] else { return }
+        claim.holders -= 1
+        claims[source] = claim.holders == 0 ? nil : claim
+    }
+
+    // MARK: Entries
+
+    private func append(_ entry: [UInt8]) throws(ThalwegError) {
+        _ = try log.append(tag: CatalogLoop.tag(entry), payload: entry)
+    }
+
+    /// Routes an entry to the partition of its topic: the topic's number.
+    private static func tag(_ entry: [UInt8]) -> UInt32 {
+        entry.withUnsafeBytes {
+            UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+        }
+    }
+
+    /// Applies a committed entry, after the partition of its topic has.
+    func apply(_ entry: LogEntry) {
+        loop.assertInEventLoop()
+        var subjects: [Subject] = []
+        do throws(ThalwegError) {
+            let result = entry.payload.withUnsafeBytes { bytes in
+                Result { () throws(ThalwegError) in
+                    subjects = try self.subjects(of: bytes)
+                    try catalog.apply(bytes)
+                }
+            }
+            try result.get()
+        } catch {
+            fatalError("catalog entry \(entry.index) cannot be applied: \(error)")
+        }
+        for subject in subjects {
+            for request in waiting.removeValue(forKey: subject) ?? [] {
+                request()
+            }
+        }
+    }
+
+    private func subjects(of entry: UnsafeRawBufferPointer) throws(ThalwegError) -> [Subject] {
+        var reader = ByteReader(entry)
+        let header = try EntryHeader(from: &reader)
+        switch header.kind {
+        case .createTopic, .alterTopic:
+            return [.topic(try TopicDefinition(from: &reader).name)]
+        case .dropTopic:
+            return catalog.topic(header.topic).map { [.topic($0.definition.name)] } ?? []
+        case .registerSource:
+            let source = SourceID(try reader.integer())
+            promised.remove(source)
+            return [.sourceID(source), .source(try reader.text())]
+        case .window, .truncateTopic, .retractSource:
+            return []
+        }
+    }
+}

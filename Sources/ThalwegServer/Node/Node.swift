@@ -1,0 +1,206 @@
+// A node: one log, a partition on each event loop, the catalog on the first.
+//
+// Committed entries come from the log's own thread, in order, and are handed to the loop of their
+// topic's partition in whole batches; catalog entries go on from there to the first loop, so that
+// whoever asked for a topic is answered when its partition has it.
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+import ThalwegEngine
+import ThalwegLog
+import ThalwegModel
+import ThalwegWire
+
+final class Node: @unchecked Sendable {
+    let options: ServerOptions
+    let log: LocalLog
+    let loops: [PartitionLoop]
+    let catalog: CatalogLoop
+    let counters = ServerCounters()
+    let serverID: UniqueID
+    private let logger: Logger
+    private let snapshots = Mutex(SnapshotState())
+
+    private struct SnapshotState {
+        var isRunning = false
+        /// Asked for: the next committed batch fixes the place.
+        var isWanted = false
+        var bytesAtLast: UInt64 = 0
+    }
+
+    /// Opens the data directory, brings the state back, and starts the log.
+    ///
+    /// - Throws: what ``LocalLog/open(directory:options:)`` throws, and `log_damaged`.
+    init(
+        options: ServerOptions, group: MultiThreadedEventLoopGroup, logger: Logger,
+        failed: @escaping @Sendable (ThalwegError) -> Void
+    ) throws(ThalwegError) {
+        self.options = options
+        self.logger = logger
+        let eventLoops = Array(group.makeIterator())
+        let opened = try LocalLog.open(directory: options.dataDirectory, options: options.log)
+        for warning in opened.warnings {
+            logger.warning("recovery", metadata: ["warning": "\(warning)"])
+        }
+        let recovery = try Recovery(
+            opened, partitions: eventLoops.count, limits: options.limits, logger: logger)
+        log = opened.log
+        loops = eventLoops.enumerated().map { number, loop in
+            PartitionLoop(
+                number: number, loop: loop, partition: recovery.partitions[number],
+                log: opened.log, logger: logger)
+        }
+        catalog = CatalogLoop(
+            loop: eventLoops[0], catalog: recovery.catalog, log: opened.log, logger: logger)
+        serverID = UniqueID(high: .random(in: 1 ... .max), low: .random(in: 0 ... .max))
+        log.start(committed: { [self] in committed($0) }, failed: failed)
+    }
+
+    /// The partition that owns a topic, while this process runs.
+    func partition(_ topic: TopicID) -> PartitionLoop {
+        loops[Int(topic.rawValue) % loops.count]
+    }
+
+    // MARK: Committed entries
+
+    private func committed(_ entries: [LogEntry]) {
+        if loops.count == 1 {
+            hand(entries, to: loops[0])
+        } else {
+            for partition in loops {
+                let own = entries.filter { Int($0.tag) % loops.count == partition.number }
+                if !own.isEmpty { hand(own, to: partition) }
+            }
+        }
+        if let last = entries.last { snapshotIfDue(at: last.index) }
+    }
+
+    private func hand(_ entries: [LogEntry], to partition: PartitionLoop) {
+        let catalogEntries = entries.filter { Node.isCatalog($0) }
+        partition.loop.execute { [self] in
+            partition.apply(entries.filter { Node.isPartition($0) })
+            guard !catalogEntries.isEmpty else { return }
+            catalog.loop.execute { [self] in
+                for entry in catalogEntries {
+                    catalog.apply(entry)
+                }
+            }
+        }
+    }
+
+    private static func kind(_ entry: LogEntry) -> EntryKind? {
+        entry.payload.count > 1 ? EntryKind(rawValue: entry.payload[1]) : nil
+    }
+
+    private static func isCatalog(_ entry: LogEntry) -> Bool {
+        kind(entry) != .window
+    }
+
+    private static func isPartition(_ entry: LogEntry) -> Bool {
+        switch kind(entry) {
+        case .registerSource, .retractSource: false
+        default: true
+        }
+    }
+
+    // MARK: Snapshots
+
+    /// Takes a snapshot once the log behind the last one has outgrown both the configured size and
+    /// the state itself, so that disk use stays within a few times the state.
+    private func snapshotIfDue(at index: UInt64) {
+        let written = log.statistics.payloadBytes
+        let isDue = snapshots.withLock { state in
+            guard !state.isRunning,
+                state.isWanted || written &- state.bytesAtLast >= options.snapshotAfterBytes
+            else { return false }
+            state.isRunning = true
+            state.isWanted = false
+            state.bytesAtLast = written
+            return true
+        }
+        if isDue { beginSnapshot(at: index) }
+    }
+
+    /// On the log's thread, right behind the batch that ends with `index`: the loops get this
+    /// message after that batch and before the next, so all fix the same place.
+    private func beginSnapshot(at index: UInt64) {
+        let writer: SnapshotWriter
+        do throws(ThalwegError) {
+            writer = try log.snapshotWriter(at: index)
+        } catch {
+            return endSnapshot(error)
+        }
+        for partition in loops {
+            partition.loop.execute { partition.beginSnapshot() }
+        }
+        // The catalog hears of entries through the partitions' loops, so it is asked the same way.
+        fixCatalog(behind: loops[...]) { [self] block in
+            do throws(ThalwegError) {
+                try writer.append(SnapshotBlocks.framed(block))
+                writePartitions(loops[...], to: writer)
+            } catch {
+                writer.abandon()
+                endSnapshot(error)
+            }
+        }
+    }
+
+    private func fixCatalog(
+        behind rest: ArraySlice<PartitionLoop>, _ body: @escaping @Sendable ([UInt8]) -> Void
+    ) {
+        if let first = rest.first {
+            first.loop.execute { [self] in fixCatalog(behind: rest.dropFirst(), body) }
+            return
+        }
+        catalog.loop.execute { [self] in body(catalog.catalog.snapshot()) }
+    }
+
+    private func writePartitions(_ rest: ArraySlice<PartitionLoop>, to writer: SnapshotWriter) {
+        guard let first = rest.first else {
+            writer.finish { [self] error in endSnapshot(error) }
+            return
+        }
+        first.loop.execute { [self] in
+            first.writeSnapshot(to: writer) { [self] error in
+                if let error {
+                    writer.abandon()
+                    endSnapshot(error)
+                } else {
+                    writePartitions(rest.dropFirst(), to: writer)
+                }
+            }
+        }
+    }
+
+    private func endSnapshot(_ error: ThalwegError?) {
+        if let error {
+            logger.error("a snapshot failed", metadata: ["reason": "\(error)"])
+        } else {
+            logger.info("snapshot taken", metadata: ["index": "\(log.statistics.snapshotIndex)"])
+        }
+        snapshots.withLock { $0.isRunning = false }
+    }
+
+    // MARK: The end
+
+    /// Returns when everything that was merged is durable and applied, and answered.
+    func drain() async {
+        for partition in loops {
+            await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+                partition.loop.execute {
+                    let topics = partition.partition.topicIDs
+                    let join = Join(count: topics.count + 1) { continuation.resume() }
+                    for topic in topics {
+                        partition.barrier(topic) { join.arrive() }
+                    }
+                    join.arrive()
+                }
+            }
+        }
+    }
+
+    func stop() {
+        log.stop()
+    }
+}

@@ -1,0 +1,294 @@
+// A partition on its event loop: the shell that gives the pure state machine a clock, the log and
+// the connections.
+//
+//   WRITE ─► merge ─► (window due, or somebody waits for an answer) ─► seal ─► log
+//                                                                               │ durable
+//   answers ◄──────────────────────── apply ◄──────────────────────────────────┘
+//
+// Everything here runs on `loop`, but for `committed`, which only hands over.
+import Logging
+import NIOCore
+import ThalwegEngine
+import ThalwegLog
+import ThalwegModel
+import ThalwegWire
+
+final class PartitionLoop: @unchecked Sendable {
+    let loop: any EventLoop
+    let number: Int
+    private let log: any CommitLog
+    private let logger: Logger
+
+    // On `loop` only:
+    let partition: Partition
+    private var waiters: [UInt64: Waiter] = [:]
+    private var nextToken: UInt64 = 1
+    /// Topics whose open window has a timer.
+    private var timed: Set<TopicID> = []
+    /// Topics in whose open window somebody waits for an answer.
+    private var urgent: Set<TopicID> = []
+    private var isUrgentScheduled = false
+    /// Entries that the log could not take, in order; writes are refused while there are any.
+    private var refused: [(topic: TopicID, entry: [UInt8])] = []
+    private var refusal: ThalwegError?
+    private var snapshot: SnapshotPump?
+    /// Called with each topic that an entry changed.
+    var changed: ((Partition.Applied) -> Void)?
+
+    /// Whom to answer when a window is done.
+    enum Waiter {
+        case batch(any Answering, requestID: UInt32, isEach: Bool)
+        case barrier(@Sendable () -> Void)
+    }
+
+    init(
+        number: Int, loop: any EventLoop, partition: Partition, log: any CommitLog, logger: Logger
+    ) {
+        self.number = number
+        self.loop = loop
+        self.partition = partition
+        self.log = log
+        self.logger = logger
+    }
+
+    // MARK: Writes
+
+    /// Merges one batch. `payload` is the WRITE frame's, lent for the call.
+    func write(
+        _ payload: UnsafeRawBufferPointer, requestID: UInt32, source: SourceID,
+        connection: any Answering
+    ) {
+        loop.assertInEventLoop()
+        do throws(ThalwegError) {
+            var reader = ByteReader(payload)
+            let header = try WriteBatchHeader(from: &reader)
+            if let refusal { throw refusal }
+            let writes = try reader.bytes(reader.remaining)
+            let waits = header.acknowledgement.rawValue >= Acknowledgement.committed.rawValue
+            let token = waits ? addWaiter(
+                .batch(
+                    connection, requestID: requestID,
+                    isEach: header.acknowledgement == .committedEach)) : nil
+            let outcome: MergeOutcome
+            do throws(ThalwegError) {
+                outcome = try partition.merge(
+                    writes, header: header, source: source, time: .now, token: token)
+            } catch {
+                if let token { waiters[token] = nil }
+                throw error
+            }
+            connection.noteMerged(outcome)
+            if waits {
+                makeUrgent(header.topic)
+            } else {
+                startTimer(header.topic)
+                if header.acknowledgement == .received {
+                    connection.answer(Received(writes: header.count), requestID)
+                }
+            }
+        } catch {
+            connection.refuse(error, requestID)
+        }
+    }
+
+    /// Calls back when all that was merged into `topic` so far is durable and applied.
+    func barrier(_ topic: TopicID, _ done: @escaping @Sendable () -> Void) {
+        loop.assertInEventLoop()
+        let token = addWaiter(.barrier(done))
+        do throws(ThalwegError) {
+            try partition.barrier(topic, token: token)
+            makeUrgent(topic)
+        } catch {
+            // The topic was dropped: nothing of it is left to wait for.
+            waiters[token] = nil
+            done()
+        }
+    }
+
+    private func addWaiter(_ waiter: Waiter) -> UInt64 {
+        nextToken += 1
+        waiters[nextToken] = waiter
+        return nextToken
+    }
+
+    // MARK: Windows
+
+    private func startTimer(_ topic: TopicID) {
+        guard !timed.contains(topic), let deadline = partition.deadline(topic) else { return }
+        timed.insert(topic)
+        let wait = max(0, deadline.microseconds - Timestamp.now.microseconds)
+        loop.scheduleTask(in: .microseconds(wait)) { [self] in
+            timed.remove(topic)
+            seal(topic)
+        }
+    }
+
+    /// Seals the topic's window as soon as the log has nothing of it under way: one slow client
+    /// gets low latency, a thousand share an entry.
+    private func makeUrgent(_ topic: TopicID) {
+        urgent.insert(topic)
+        guard !isUrgentScheduled else { return }
+        isUrgentScheduled = true
+        // Behind whatever this turn of the loop still reads.
+        loop.execute { [self] in
+            isUrgentScheduled = false
+            sealUrgent()
+        }
+    }
+
+    private func sealUrgent() {
+        for topic in urgent where partition.windowsInFlight(topic) == 0 {
+            seal(topic)
+        }
+    }
+
+    private func seal(_ topic: TopicID) {
+        urgent.remove(topic)
+        guard let sealed = partition.seal(topic, time: .now) else {
+            // No room for another window in flight: `applied` comes back here.
+            if partition.windowsInFlight(topic) > 0 { urgent.insert(topic) }
+            return
+        }
+        if let entry = sealed.entry { append(entry, topic) }
+        complete(sealed.completions)
+    }
+
+    private func append(_ entry: [UInt8], _ topic: TopicID) {
+        guard refused.isEmpty else {
+            refused.append((topic, entry))
+            return
+        }
+        do throws(ThalwegError) {
+            _ = try log.append(tag: topic.rawValue, payload: entry)
+        } catch {
+            refused.append((topic, entry))
+            refuse(error)
+        }
+    }
+
+    /// The log takes nothing now: writes get `error` until it does again.
+    private func refuse(_ error: ThalwegError) {
+        if refusal == nil, error.code != .tooManyRequests {
+            logger.error("writes are refused", metadata: ["reason": "\(error)"])
+        }
+        refusal = error.code == .tooManyRequests ? nil : error
+        loop.scheduleTask(in: .milliseconds(error.code == .tooManyRequests ? 5 : 1_000)) {
+            [self] in retryRefused()
+        }
+    }
+
+    private func retryRefused() {
+        (log as? LocalLog)?.retryAfterDiskFull()
+        while let (topic, entry) = refused.first {
+            do throws(ThalwegError) {
+                _ = try log.append(tag: topic.rawValue, payload: entry)
+                refused.removeFirst()
+            } catch {
+                refuse(error)
+                return
+            }
+        }
+        if refusal != nil { logger.notice("writes are accepted again") }
+        refusal = nil
+    }
+
+    // MARK: Committed entries
+
+    /// Applies committed entries of this partition's topics, in log order.
+    func apply(_ entries: [LogEntry]) {
+        loop.assertInEventLoop()
+        for entry in entries {
+            do throws(ThalwegError) {
+                let result = entry.payload.withUnsafeBytes { bytes in
+                    Result { () throws(ThalwegError) in try partition.apply(bytes) }
+                }
+                let applied = try result.get()
+                complete(applied.completions)
+                changed?(applied)
+                if urgent.contains(applied.topic) { seal(applied.topic) }
+            } catch {
+                // The log gave back what this process wrote and it cannot be applied: memory or
+                // program is broken, and going on would spread it.
+                fatalError("entry \(entry.index) cannot be applied: \(error)")
+            }
+        }
+    }
+
+    private func complete(_ completions: [Completion]) {
+        for completion in completions {
+            switch waiters.removeValue(forKey: completion.token) {
+            case .barrier(let done):
+                done()
+            case .batch(let connection, let requestID, let isEach):
+                var counts = VerdictCounts()
+                counts.accepted = completion.accepted
+                counts.unchanged = completion.unchanged
+                counts.invalid = completion.invalid
+                let results = !isEach ? [] : completion.results.map { result in
+                    WriteResult(
+                        result.verdict, error: result.code, offset: result.offset,
+                        version: result.version)
+                }
+                connection.answer(
+                    Committed(lastOffset: completion.lastOffset, counts: counts, results: results),
+                    requestID)
+            case nil:
+                break
+            }
+        }
+    }
+
+    // MARK: Snapshots
+
+    /// Fixes the partition's state at the last applied entry and writes it out in pieces.
+    func beginSnapshot() {
+        loop.assertInEventLoop()
+        snapshot = SnapshotPump(partition: partition, snapshot: partition.beginSnapshot())
+    }
+
+    /// Feeds the writer until the partition is written, then calls `done`.
+    func writeSnapshot(
+        to writer: SnapshotWriter, _ done: @escaping @Sendable (ThalwegError?) -> Void
+    ) {
+        loop.assertInEventLoop()
+        guard let pump = snapshot else { return done(nil) }
+        do throws(ThalwegError) {
+            // One block a turn, so that writes and reads go on between them.
+            if try pump.writeBlock(to: writer) {
+                snapshot = nil
+                return done(nil)
+            }
+            let again: @Sendable () -> Void = { [self] in
+                loop.execute { [self] in writeSnapshot(to: writer, done) }
+            }
+            if writer.isReadyForMore {
+                again()
+            } else {
+                writer.whenReady(again)
+            }
+        } catch {
+            snapshot = nil
+            partition.abandonSnapshot()
+            done(error)
+        }
+    }
+}
+
+/// Where a partition's snapshot has got to.
+private final class SnapshotPump {
+    private let partition: Partition
+    private var snapshot: PartitionSnapshot
+
+    init(partition: Partition, snapshot: PartitionSnapshot) {
+        self.partition = partition
+        self.snapshot = snapshot
+    }
+
+    /// Writes the next block; `true` when there are no more.
+    func writeBlock(to writer: SnapshotWriter) throws(ThalwegError) -> Bool {
+        guard writer.isReadyForMore else { return false }
+        guard let block = partition.nextBlock(&snapshot, limit: 256 << 10) else { return true }
+        try writer.append(SnapshotBlocks.framed(block))
+        return false
+    }
+}

@@ -1,0 +1,181 @@
+// The server: a node behind its listeners, from start to graceful end.
+public import Logging
+import NIOCore
+import NIOPosix
+public import ServiceLifecycle
+import Synchronization
+import ThalwegEngine
+import ThalwegLog
+public import ThalwegModel
+import ThalwegWire
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// A running server.
+///
+///     let server = try await Server.start(options, logger: logger)
+///     print(server.addresses)
+///     await server.stop()
+public final class Server: Sendable {
+    /// Where it listens, with the ports that were chosen.
+    public let addresses: [String]
+    private let node: Node
+    private let listeners: [any Channel]
+    private let group: MultiThreadedEventLoopGroup
+    private let logger: Logger
+    private let failure: FailureBox
+
+    private init(
+        node: Node, listeners: [any Channel], addresses: [String],
+        group: MultiThreadedEventLoopGroup, logger: Logger, failure: FailureBox
+    ) {
+        self.node = node
+        self.listeners = listeners
+        self.addresses = addresses
+        self.group = group
+        self.logger = logger
+        self.failure = failure
+    }
+
+    /// Recovers the state and opens the listeners.
+    ///
+    /// - Throws: `invalid_configuration`, `data_directory_in_use`, `log_damaged`, `storage_failed`.
+    public static func start(
+        _ options: ServerOptions, logger: Logger
+    ) async throws(ThalwegError) -> Server {
+        let endpoints = try options.listen.map { (text) throws(ThalwegError) in
+            try ListenAddress(text)
+        }
+        for endpoint in endpoints where !endpoint.isLocal && !options.allowsUnauthenticatedRemote {
+            throw ThalwegError(
+                .invalidConfiguration,
+                "\(endpoint) is not a loopback address and there is no authentication",
+                advice: "listen on 127.0.0.1 or a Unix socket, or allow it in words with "
+                    + "--allow-unauthenticated-remote")
+        }
+        let group = MultiThreadedEventLoopGroup(
+            numberOfThreads: options.loops > 0 ? options.loops : System.coreCount)
+        let failure = FailureBox()
+        do throws(ThalwegError) {
+            let node = try Node(options: options, group: group, logger: logger) { error in
+                logger.critical("the log stopped", metadata: ["reason": "\(error)"])
+                failure.fail(error)
+            }
+            var channels: [any Channel] = []
+            do throws(ThalwegError) {
+                for endpoint in endpoints {
+                    channels.append(try await listen(endpoint, node, group, logger))
+                }
+            } catch {
+                for channel in channels {
+                    try? await channel.close()
+                }
+                node.stop()
+                throw error
+            }
+            let addresses = zip(endpoints, channels).map { endpoint, channel in
+                endpoint.description(port: channel.localAddress?.port)
+            }
+            logger.info(
+                "listening",
+                metadata: ["addresses": "\(addresses.joined(separator: " "))"])
+            return Server(
+                node: node, listeners: channels, addresses: addresses, group: group,
+                logger: logger, failure: failure)
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    private static func listen(
+        _ endpoint: ListenAddress, _ node: Node, _ group: MultiThreadedEventLoopGroup,
+        _ logger: Logger
+    ) async throws(ThalwegError) -> any Channel {
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1_024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelOption(.maxMessagesPerRead, value: 2)
+            .childChannelOption(
+                .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 256 << 10))
+            .childChannelOption(
+                .writeBufferWaterMark,
+                value: .init(
+                    low: node.options.limits.outboundBytesPerConnection / 4,
+                    high: node.options.limits.outboundBytesPerConnection)
+            )
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try accept(channel, node, logger)
+                }
+            }
+        do {
+            switch endpoint {
+            case .tcp(let host, let port):
+                return try await bootstrap.bind(host: host, port: port).get()
+            case .unix(let path):
+                return try await bootstrap.bind(
+                    unixDomainSocketPath: path, cleanupExistingSocketFile: true
+                ).get()
+            }
+        } catch {
+            throw ThalwegError(
+                .invalidConfiguration, "cannot listen on \(endpoint): \(error)",
+                advice: "is another server there? choose another address with --listen")
+        }
+    }
+
+    private static func accept(_ channel: any Channel, _ node: Node, _ logger: Logger) throws {
+        let open = node.counters.connections.load(ordering: .relaxed)
+        guard open < node.options.limits.connections else {
+            throw ThalwegError.exceeded(
+                .tooManyConnections, "the number of connections", value: open + 1,
+                limit: node.options.limits.connections,
+                advice: "close connections that are not used, or raise the limit")
+        }
+        if channel.localAddress?.protocol != .unix, let options = channel.syncOptions {
+            // Answers are small and must not wait for each other.
+            try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
+        }
+        try channel.pipeline.syncOperations.addHandler(
+            ClientConnection(node: node, logger: logger))
+    }
+
+    /// Ends when the log has failed: the error, after which the process should end.
+    public func waitForFailure() async -> ThalwegError {
+        await failure.value()
+    }
+
+    /// Stops accepting, makes durable what was merged, closes every connection and the log.
+    public func stop() async {
+        for listener in listeners {
+            try? await listener.close()
+        }
+        await node.drain()
+        node.stop()
+        try? await group.shutdownGracefully()
+        logger.info("stopped")
+    }
+}
+
+extension Server: Service {
+    /// Runs until graceful shutdown is asked for, or the log fails.
+    public func run() async throws {
+        let error: ThalwegError? = await withTaskGroup(of: ThalwegError?.self) { tasks in
+            tasks.addTask { [self] in await waitForFailure() }
+            tasks.addTask {
+                try? await gracefulShutdown()
+                return nil
+            }
+            let first = await tasks.next() ?? nil
+            tasks.cancelAll()
+            failure.release()
+            return first
+        }
+        await stop()
+        if let error { throw error }
+    }
+}

@@ -1,0 +1,22 @@
+public import ThalwegLog
+public import ThalwegModel
+
+/// How a server runs. `thalweg serve` fills this from its file, the environment and its flags.
+public struct ServerOptions: Sendable {
+    /// Where to listen: `host:port` (port 0 is any free one) or `unix:/path`.
+    public var listen: [String] = ["127.0.0.1:3727"]
+    /// Where log and snapshots live; made if it does not exist.
+    public var dataDirectory = "thalweg-data"
+    /// Event loops, each with one partition; 0 is one per core.
+    public var loops = 0
+    public var limits = Limits()
+    public var log = LogOptions()
+    /// The window of topics that do not say their own, in microseconds.
+    public var windowMicroseconds: UInt32 = 20_000
+    /// Log bytes after which a snapshot is taken, if the state is not larger than that.
+    public var snapshotAfterBytes: UInt64 = 256 << 20
+    /// Listen on addresses beyond loopback although there is no authentication.
+    public var allowsUnauthenticatedRemote = false
+
+    public init() {}
+}

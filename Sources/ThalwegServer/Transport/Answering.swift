@@ -1,0 +1,12 @@
+import ThalwegEngine
+import ThalwegModel
+import ThalwegWire
+
+/// Somebody whose requests are answered. Callable from any loop; answers leave in call order.
+protocol Answering: AnyObject, Sendable {
+    func answer<M: Message>(_ message: M, _ requestID: UInt32)
+    /// A request failed. With request id 0 nobody waits: the failure is counted.
+    func refuse(_ error: ThalwegError, _ requestID: UInt32)
+    /// A batch was merged; invalid writes in it are counted.
+    func noteMerged(_ outcome: MergeOutcome)
+}

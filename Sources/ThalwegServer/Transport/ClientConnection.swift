@@ -1,0 +1,367 @@
+// One client's connection: takes frames apart where they were received and hands each to its room.
+//
+//   bytes ─► FrameSplitter ─► HELLO first ─► WRITE ─► the topic's partition
+//                                            others ─► Requests
+//
+// Frames are decoded in NIO's own read buffer; only the part of a frame that a read cut off is
+// copied. Batches for a partition on another loop are copied once and handed over whole.
+//
+// On the channel's event loop, but for `answer` and `refuse`, which any loop may call.
+import Logging
+import NIOCore
+import Synchronization
+import ThalwegEngine
+import ThalwegModel
+import ThalwegWire
+
+final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Sendable {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    let node: Node
+    let logger: Logger
+    private(set) var channel: (any Channel)?
+
+    // On the channel's loop only:
+    private var state = State.waitingForHello
+    /// The part of a frame that has arrived so far.
+    private var partial: [UInt8] = []
+    /// Topics written to since the last FLUSH was asked for.
+    var unflushed: Set<TopicID> = []
+    private(set) var source = SourceID.none
+    /// Bytes handed to other loops and not merged yet.
+    private var handedOver = 0
+    private var isReadPending = false
+
+    enum State {
+        case waitingForHello
+        /// The claim of a source is under way; frames wait.
+        case claiming
+        case open
+        case closed
+    }
+
+    init(node: Node, logger: Logger) {
+        self.node = node
+        self.logger = logger
+    }
+
+    // MARK: The channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        channel = context.channel
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        node.counters.connections.wrappingAdd(1, ordering: .relaxed)
+        node.counters.accepted.add(1)
+        // A peer that says nothing must not hold a connection for ever.
+        let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: .seconds(10)) {
+            let connection = connection.value
+            guard case .waitingForHello = connection.state else { return }
+            connection.fail(
+                ThalwegError(
+                    .handshakeRequired, "no HELLO within 10 seconds",
+                    advice: "send HELLO first, see docs/protocol.md"))
+        }
+        context.fireChannelActive()
+        context.read()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        node.counters.connections.wrappingSubtract(1, ordering: .relaxed)
+        state = .closed
+        partial = []
+        let source = source
+        if source != .none {
+            node.catalog.loop.execute { [node] in node.catalog.release(source) }
+        }
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        logger.debug("connection failed", metadata: ["reason": "\(error)"])
+        context.close(promise: nil)
+    }
+
+    // MARK: Bytes
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        node.counters.bytesIn.add(UInt64(buffer.readableBytes))
+        buffer.withUnsafeReadableBytes { received($0) }
+    }
+
+    private func received(_ bytes: UnsafeRawBufferPointer) {
+        if isWaiting {
+            // At most what one read brought: reading stops until the claim is answered.
+            if case .claiming = state { partial.append(contentsOf: bytes) }
+            return
+        }
+        var bytes = bytes
+        do throws(ThalwegError) {
+            if !partial.isEmpty { bytes = try complete(with: bytes) }
+            try consume(bytes)
+        } catch {
+            fail(error)
+        }
+    }
+
+    /// Fills up the frame that a read cut off, handles it, and gives what is behind it.
+    private func complete(
+        with bytes: UnsafeRawBufferPointer
+    ) throws(ThalwegError) -> UnsafeRawBufferPointer {
+        var bytes = bytes
+        while !partial.isEmpty, !bytes.isEmpty {
+            let wanted = try wantedBytes()
+            let missing = min(wanted - partial.count, bytes.count)
+            partial.append(contentsOf: bytes[..<missing])
+            bytes = UnsafeRawBufferPointer(rebasing: bytes[missing...])
+            guard partial.count == wanted, wanted > FrameHeader.size || isWholeHeader() else {
+                continue
+            }
+            let frame = partial
+            partial = []
+            let result = frame.withUnsafeBytes { frame in
+                Result { () throws(ThalwegError) in try consume(frame) }
+            }
+            try result.get()
+        }
+        return bytes
+    }
+
+    /// Bytes that the frame at the start of `partial` has, as far as is known.
+    private func wantedBytes() throws(ThalwegError) -> Int {
+        let result = partial.withUnsafeBytes { bytes in
+            Result { () throws(ThalwegError) -> Int in
+                guard bytes.count >= FrameHeader.size else { return FrameHeader.size }
+                let count = Int(try FrameHeader(bytes).payloadCount)
+                guard count <= node.options.limits.maximumFrameBytes else {
+                    throw .exceeded(
+                        .frameTooLarge, "the frame's payload in bytes", value: count,
+                        limit: node.options.limits.maximumFrameBytes,
+                        advice: "send smaller batches")
+                }
+                return FrameHeader.size + count
+            }
+        }
+        return try result.get()
+    }
+
+    private func isWholeHeader() -> Bool {
+        partial.withUnsafeBytes { bytes in
+            UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)) == 0
+        }
+    }
+
+    /// Handles the whole frames in `bytes` and keeps the rest.
+    private func consume(_ bytes: UnsafeRawBufferPointer) throws(ThalwegError) {
+        var splitter = FrameSplitter(
+            bytes, maximumPayloadBytes: node.options.limits.maximumFrameBytes)
+        while !isWaiting, let frame = try splitter.next() {
+            try handle(frame)
+        }
+        if case .closed = state { return }
+        if splitter.consumed < bytes.count {
+            partial.append(contentsOf: bytes[splitter.consumed...])
+        }
+    }
+
+    /// Frames wait while the source is being claimed.
+    private var isWaiting: Bool {
+        switch state {
+        case .claiming, .closed: true
+        case .waitingForHello, .open: false
+        }
+    }
+
+    // MARK: Frames
+
+    private func handle(_ frame: ReceivedFrame) throws(ThalwegError) {
+        guard let type = frame.header.type else {
+            return refuse(
+                ThalwegError(
+                    .unknownFrameType, "frame type \(frame.header.rawType) is unknown",
+                    advice: "see docs/protocol.md for the types of this version"),
+                frame.header.requestID)
+        }
+        if case .waitingForHello = state {
+            guard type == .hello else {
+                throw ThalwegError(
+                    .handshakeRequired, "the first frame is \(type), not HELLO",
+                    advice: "send HELLO first, see docs/protocol.md")
+            }
+            return try greet(try Hello(frame.payload), frame.header.requestID)
+        }
+        if type == .write {
+            write(frame.payload, frame.header.requestID)
+        } else {
+            request(type, frame.payload, frame.header.requestID)
+        }
+    }
+
+    private func write(_ payload: UnsafeRawBufferPointer, _ requestID: UInt32) {
+        guard payload.count >= WriteBatchHeader.size else {
+            return refuse(
+                ThalwegError(.invalidBatch, "a batch has a header of 12 bytes"), requestID)
+        }
+        node.counters.batches.add(1)
+        let topic = TopicID(UInt32(littleEndian: payload.loadUnaligned(as: UInt32.self)))
+        unflushed.insert(topic)
+        let partition = node.partition(topic)
+        if partition.loop === channel?.eventLoop {
+            partition.write(payload, requestID: requestID, source: source, connection: self)
+            return
+        }
+        let batch = Array(payload)
+        handedOver += batch.count
+        let source = source
+        partition.loop.execute { [self] in
+            batch.withUnsafeBytes {
+                partition.write($0, requestID: requestID, source: source, connection: self)
+            }
+            channel?.eventLoop.execute { [self] in taken(batch.count) }
+        }
+    }
+
+    /// Another loop has merged `count` bytes: reading goes on if it had stopped.
+    private func taken(_ count: Int) {
+        handedOver -= count
+        if isReadPending, handedOver <= node.options.limits.unmergedBytesPerConnection / 2 {
+            isReadPending = false
+            channel?.read()
+        }
+    }
+
+    /// Reads are asked for one by one, so that a connection which is ahead of the merging, or has
+    /// too many bytes of answers waiting, is not read.
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if handedOver > node.options.limits.unmergedBytesPerConnection
+            || !context.channel.isWritable || isWaiting
+        {
+            isReadPending = true
+        } else {
+            context.read()
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable, isReadPending,
+            handedOver <= node.options.limits.unmergedBytesPerConnection
+        {
+            isReadPending = false
+            context.read()
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    // MARK: The handshake
+
+    private func greet(_ hello: Hello, _ requestID: UInt32) throws(ThalwegError) {
+        guard hello.minimumVersion <= Hello.version, hello.maximumVersion >= Hello.version else {
+            throw ThalwegError(
+                .unsupportedVersion,
+                "the client speaks versions \(hello.minimumVersion) to \(hello.maximumVersion), "
+                    + "this server speaks \(Hello.version)",
+                advice: "use a client of this server's version")
+        }
+        guard let loop = channel?.eventLoop else { return }
+        state = .claiming
+        let welcomed: @Sendable (Result<SourceID, ThalwegError>) -> Void = { [self] result in
+            loop.execute { [self] in welcome(result, requestID) }
+        }
+        let catalog = node.catalog
+        switch hello.claim {
+        case .readOnly:
+            welcome(.success(.none), requestID)
+        case .any:
+            catalog.loop.execute { catalog.claimAny(welcomed) }
+        case .named(let name):
+            catalog.loop.execute {
+                catalog.claim(name: name, isShared: hello.isShared, welcomed)
+            }
+        case .numbered(let number):
+            catalog.loop.execute { catalog.claim(number, isShared: hello.isShared, welcomed) }
+        }
+    }
+
+    private func welcome(_ result: Result<SourceID, ThalwegError>, _ requestID: UInt32) {
+        switch result {
+        case .failure(let error):
+            fail(error, requestID)
+        case .success(let source):
+            if case .closed = state {
+                if source != .none {
+                    node.catalog.loop.execute { [node] in node.catalog.release(source) }
+                }
+                return
+            }
+            self.source = source
+            state = .open
+            answer(
+                Welcome(
+                    server: node.serverID, source: source,
+                    maximumFrameBytes: UInt32(node.options.limits.maximumFrameBytes),
+                    maximumWritesPerBatch: UInt32(node.options.limits.writesPerBatch),
+                    serverVersion: serverVersion), requestID)
+            // What came while the claim was under way.
+            let waiting = partial
+            partial = []
+            waiting.withUnsafeBytes { received($0) }
+            if isReadPending, !isWaiting {
+                isReadPending = false
+                channel?.read()
+            }
+        }
+    }
+
+    // MARK: Answers
+
+    func answer<M: Message>(_ message: M, _ requestID: UInt32) {
+        do throws(ThalwegError) {
+            send(try Frame.bytes(message, requestID: requestID))
+        } catch {
+            refuse(error, requestID)
+        }
+    }
+
+    func refuse(_ error: ThalwegError, _ requestID: UInt32) {
+        node.counters.refusedFrames.add(1)
+        send(Frame.bytes(error, requestID: requestID))
+    }
+
+    func noteMerged(_ outcome: MergeOutcome) {
+        node.counters.writes.add(UInt64(outcome.accepted) + UInt64(outcome.unchanged)
+                + UInt64(outcome.invalid))
+        node.counters.unchanged.add(UInt64(outcome.unchanged))
+        if outcome.invalid > 0 { node.counters.invalid.add(UInt64(outcome.invalid)) }
+    }
+
+    func send(_ frame: [UInt8]) {
+        guard let channel else { return }
+        channel.writeAndFlush(channel.allocator.buffer(bytes: frame), promise: nil)
+    }
+
+    func send(_ frame: UnsafeRawBufferPointer) {
+        guard let channel else { return }
+        var buffer = channel.allocator.buffer(capacity: frame.count)
+        buffer.writeBytes(frame)
+        channel.writeAndFlush(buffer, promise: nil)
+    }
+
+    /// Says why and closes: the stream cannot be trusted any more.
+    func fail(_ error: ThalwegError, _ requestID: UInt32 = 0) {
+        if case .closed = state { return }
+        state = .closed
+        partial = []
+        logger.notice("connection refused", metadata: ["reason": "\(error)"])
+        guard let channel else { return }
+        channel.writeAndFlush(
+            channel.allocator.buffer(bytes: Frame.bytes(error, requestID: requestID))
+        ).whenComplete { _ in channel.close(promise: nil) }
+    }
+}
+
+/// What WELCOME and `thalweg --version` say.
+public let serverVersion = "0.1.0"

@@ -1,0 +1,221 @@
+import NIOCore
+import ThalwegEngine
+import ThalwegModel
+import ThalwegWire
+
+// Everything but WRITE: each request is decoded here, answered from the room that knows, and never
+// leaves a client without an answer.
+extension ClientConnection {
+    func request(_ type: FrameType, _ payload: UnsafeRawBufferPointer, _ requestID: UInt32) {
+        do throws(ThalwegError) {
+            switch type {
+            case .ping:
+                answer(Pong(), requestID)
+            case .bye:
+                channel?.close(promise: nil)
+            case .createTopic:
+                createTopic(try CreateTopic(payload).definition, requestID)
+            case .describeTopic:
+                describeTopic(try DescribeTopic(payload).name, requestID)
+            case .listTopics:
+                listTopics(requestID)
+            case .dropTopic:
+                dropTopic(try DropTopic(payload).name, requestID)
+            case .alterTopic:
+                let alter = try AlterTopic(payload)
+                alterTopic(alter.name, alter.options, requestID)
+            case .flush:
+                flush(requestID)
+            case .get:
+                try get(payload, requestID)
+            case .status:
+                status(requestID)
+            default:
+                throw ThalwegError(
+                    .notSupported, "\(type) is not served by this version",
+                    advice: "see docs/protocol.md for what is")
+            }
+        } catch {
+            refuse(error, requestID)
+        }
+    }
+
+    // MARK: Topics
+
+    private func createTopic(_ definition: TopicDefinition, _ requestID: UInt32) {
+        if case .every = definition.options.writes {
+            return refuse(
+                ThalwegError(
+                    .notSupported, "topics that keep every write are not served by this version",
+                    advice: "use coalesced writes"), requestID)
+        }
+        onCatalog { [self] catalog in
+            catalog.createTopic(definition) { [self] in inform($0, requestID) }
+        }
+    }
+
+    private func describeTopic(_ name: String, _ requestID: UInt32) {
+        onCatalog { [self] catalog in
+            inform(
+                Result { () throws(ThalwegError) in try catalog.catalog.topic(named: name) },
+                requestID)
+        }
+    }
+
+    private func alterTopic(_ name: String, _ options: TopicOptions, _ requestID: UInt32) {
+        onCatalog { [self] catalog in
+            catalog.alterTopic(name, options: options) { [self] in inform($0, requestID) }
+        }
+    }
+
+    private func dropTopic(_ name: String, _ requestID: UInt32) {
+        onCatalog { [self] catalog in
+            catalog.dropTopic(name) { [self] result in
+                switch result {
+                case .success: answer(Okay(), requestID)
+                case .failure(let error): refuse(error, requestID)
+                }
+            }
+        }
+    }
+
+    private func listTopics(_ requestID: UInt32) {
+        onCatalog { [self] catalog in
+            collect(catalog.catalog.allTopics[...], [], requestID)
+        }
+    }
+
+    /// Asks one partition after the other for its topics' figures.
+    private func collect(
+        _ rest: ArraySlice<Catalog.Topic>, _ infos: [TopicInfo], _ requestID: UInt32
+    ) {
+        guard let next = rest.first else { return answer(TopicList(infos), requestID) }
+        onPartition(next.id) { [self] partition in
+            // Dropped meanwhile: not listed.
+            let info = info(next, partition)
+            collect(rest.dropFirst(), infos + (info.map { [$0] } ?? []), requestID)
+        }
+    }
+
+    private func inform(
+        _ result: Result<Catalog.Topic, ThalwegError>, _ requestID: UInt32
+    ) {
+        switch result {
+        case .failure(let error):
+            refuse(error, requestID)
+        case .success(let topic):
+            onPartition(topic.id) { [self] partition in
+                guard let info = info(topic, partition) else {
+                    return refuse(
+                        ThalwegError(.unknownTopic, "the topic was dropped"), requestID)
+                }
+                answer(info, requestID)
+            }
+        }
+    }
+
+    private func info(_ topic: Catalog.Topic, _ partition: PartitionLoop) -> TopicInfo? {
+        guard let reading = try? partition.partition.describe(topic.id) else { return nil }
+        return TopicInfo(
+            id: topic.id, definition: reading.definition, lastOffset: reading.lastOffset,
+            liveRecords: UInt64(reading.liveRecords), memoryBytes: UInt64(reading.bytes),
+            oldestResumableOffset: reading.horizon)
+    }
+
+    // MARK: Reading and waiting
+
+    private func get(_ payload: UnsafeRawBufferPointer, _ requestID: UInt32) throws(ThalwegError) {
+        var reader = ByteReader(payload)
+        let topic = try GetHead(from: &reader).topic
+        let partition = node.partition(topic)
+        if partition.loop === channel?.eventLoop {
+            read(payload, partition, requestID)
+            return
+        }
+        let copy = Array(payload)
+        partition.loop.execute { [self] in
+            copy.withUnsafeBytes { read($0, partition, requestID) }
+        }
+    }
+
+    private func read(
+        _ payload: UnsafeRawBufferPointer, _ partition: PartitionLoop, _ requestID: UInt32
+    ) {
+        do throws(ThalwegError) {
+            var reader = ByteReader(payload)
+            let head = try GetHead(from: &reader)
+            let description = try partition.partition.readingHead(head.topic)
+            guard description.last >= head.notBefore else {
+                throw ThalwegError(
+                    .notYet, "offset \(head.notBefore) is not applied yet",
+                    advice: "ask again", limit: description.last.rawValue,
+                    value: head.notBefore.rawValue)
+            }
+            let keys = try reader.bytes(reader.remaining)
+            var cursor = KeyCursor(keys, kind: description.keyKind)
+            var writer = RecordsWriter(capacity: 256)
+            writer.begin(applied: description.last)
+            for _ in 0..<head.count {
+                try partition.partition.get(head.topic, key: try cursor.next()) { record in
+                    guard let record else { return writer.appendAbsent() }
+                    writer.append(
+                        record.isLive ? .live : .deleted, key: record.key,
+                        version: record.version, offset: record.offset,
+                        sources: record.sources.lazy.map { SourceID($0) },
+                        row: record.isLive ? record.row : .init(start: nil, count: 0))
+                }
+                guard writer.byteCount <= Limits.frameBytes else {
+                    throw .exceeded(
+                        .frameTooLarge, "the answer in bytes", value: writer.byteCount,
+                        limit: Limits.frameBytes, advice: "ask for fewer keys at once")
+                }
+            }
+            guard cursor.isAtEnd else {
+                throw ThalwegError(.invalidFrame, "bytes are left over behind the keys")
+            }
+            send(writer.finish(requestID: requestID))
+        } catch {
+            refuse(error, requestID)
+        }
+    }
+
+    private func flush(_ requestID: UInt32) {
+        let join = Join(count: unflushed.count + 1) { [self] in answer(Flushed(), requestID) }
+        for topic in unflushed {
+            onPartition(topic) { partition in
+                partition.barrier(topic) { join.arrive() }
+            }
+        }
+        unflushed.removeAll(keepingCapacity: true)
+        join.arrive()
+    }
+
+    // MARK: Rooms
+
+    private func onCatalog(_ body: @escaping @Sendable (CatalogLoop) -> Void) {
+        let catalog = node.catalog
+        catalog.loop.execute { body(catalog) }
+    }
+
+    private func onPartition(
+        _ topic: TopicID, _ body: @escaping @Sendable (PartitionLoop) -> Void
+    ) {
+        let partition = node.partition(topic)
+        partition.loop.execute { body(partition) }
+    }
+
+    private func status(_ requestID: UInt32) {
+        collectStatus(node.loops[...], PartitionFigures(), requestID)
+    }
+
+    private func collectStatus(
+        _ rest: ArraySlice<PartitionLoop>, _ sum: PartitionFigures, _ requestID: UInt32
+    ) {
+        guard let next = rest.first else {
+            return answer(StatusInfo(node.status(sum)), requestID)
+        }
+        next.loop.execute { [self] in
+            collectStatus(rest.dropFirst(), sum.adding(next.partition), requestID)
+        }
+    }
+}

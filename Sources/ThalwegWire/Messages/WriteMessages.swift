@@ -1,0 +1,143 @@
+public import ThalwegModel
+
+/// Asks for ``Flushed`` when all that the connection wrote before is committed.
+public struct Flush: EmptyMessage {
+    public static var frameType: FrameType { .flush }
+    public init() {}
+}
+
+/// Answers a ``Flush``.
+public struct Flushed: EmptyMessage {
+    public static var frameType: FrameType { .flushed }
+    public init() {}
+}
+
+/// A batch has its place in the order: `u32 writes`.
+public struct Received: Message {
+    public static var frameType: FrameType { .received }
+
+    public var writes: UInt32
+
+    public init(writes: UInt32) {
+        self.writes = writes
+    }
+
+    public func encode(into writer: inout ByteWriter) {
+        writer.integer(writes)
+    }
+
+    public init(from reader: inout ByteReader) throws(ThalwegError) {
+        writes = try reader.integer()
+        try reader.finish()
+    }
+}
+
+/// How many writes of a batch had each verdict.
+public struct VerdictCounts: Hashable, Sendable {
+    public var accepted: UInt32 = 0
+    public var unchanged: UInt32 = 0
+    public var rejected: UInt32 = 0
+    public var failed: UInt32 = 0
+    public var invalid: UInt32 = 0
+
+    public init() {}
+
+    public mutating func add(_ verdict: Verdict) {
+        switch verdict {
+        case .accepted: accepted += 1
+        case .unchanged: unchanged += 1
+        case .rejected: rejected += 1
+        case .failed: failed += 1
+        case .invalid: invalid += 1
+        }
+    }
+}
+
+/// What became of one write of a batch: `u8 verdict | u16 error code (0 none) | u64 offset | u64
+/// version`.
+public struct WriteResult: Hashable, Sendable {
+    /// Bytes on the wire.
+    public static let size = 19
+
+    public var verdict: Verdict
+    /// Why it was not accepted.
+    public var error: ErrorCode?
+    /// The record's last change as this write found or left it.
+    public var offset: Offset
+    public var version: RecordVersion
+
+    public init(
+        _ verdict: Verdict,
+        error: ErrorCode? = nil,
+        offset: Offset = .start,
+        version: RecordVersion = RecordVersion(0)
+    ) {
+        self.verdict = verdict
+        self.error = error
+        self.offset = offset
+        self.version = version
+    }
+}
+
+/// A batch is durable and applied.
+///
+/// `u64 last offset | u32 × 5 counts by verdict | u32 results | result × results`
+public struct Committed: Message {
+    public static var frameType: FrameType { .committed }
+    /// Results that one frame can carry: a batch that asks for each must not have more writes.
+    public static let maximumResults = (Limits.frameBytes - 32) / WriteResult.size
+
+    /// The topic's newest offset with the batch applied; "not before" this reads the batch.
+    public var lastOffset: Offset
+    public var counts: VerdictCounts
+    /// One for each write, in order, if the batch asked for them; else empty.
+    public var results: [WriteResult]
+
+    public init(lastOffset: Offset, counts: VerdictCounts, results: [WriteResult] = []) {
+        self.lastOffset = lastOffset
+        self.counts = counts
+        self.results = results
+    }
+
+    public func encode(into writer: inout ByteWriter) {
+        writer.integer(lastOffset.rawValue)
+        writer.integer(counts.accepted)
+        writer.integer(counts.unchanged)
+        writer.integer(counts.rejected)
+        writer.integer(counts.failed)
+        writer.integer(counts.invalid)
+        writer.integer(UInt32(results.count))
+        for result in results {
+            writer.integer(result.verdict.rawValue)
+            writer.integer(result.error?.rawValue ?? 0)
+            writer.integer(result.offset.rawValue)
+            writer.integer(result.version.rawValue)
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(ThalwegError) {
+        lastOffset = Offset(try reader.integer())
+        counts = VerdictCounts()
+        counts.accepted = try reader.integer()
+        counts.unchanged = try reader.integer()
+        counts.rejected = try reader.integer()
+        counts.failed = try reader.integer()
+        counts.invalid = try reader.integer()
+        let count = try reader.count(ofAtLeast: WriteResult.size, "results")
+        results = []
+        results.reserveCapacity(count)
+        for _ in 0..<count {
+            let verdict = try reader.choice(Verdict.self, "verdict")
+            let code = try reader.integer(UInt16.self)
+            results.append(
+                WriteResult(
+                    verdict,
+                    error: code == 0 ? nil : ErrorCode(rawValue: code),
+                    offset: Offset(try reader.integer()),
+                    version: RecordVersion(try reader.integer())
+                )
+            )
+        }
+        try reader.finish()
+    }
+}

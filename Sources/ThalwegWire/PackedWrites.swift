@@ -1,0 +1,190 @@
+// A batch of writes to one topic, packed without alignment, as it travels and as the window reads
+// it. Little-endian throughout.
+//
+//   batch  = u32 topic | u8 acknowledgement | u8 flags | u16 0 | u32 count | write × count
+//   write  = u8 operation and flags | key | [condition] | [metadata] | body
+//
+//   operation    low four bits: 1 ASSERT, 2 PATCH, 3 RETRACT
+//   flags        0x10 a condition follows, 0x20 metadata follows
+//   key          u64: 8 bytes; uuid: 16; bytes32: 32; string: u8 length, bytes
+//   condition    u8 kind (1 version equals, 2 absent, 3 present) | u64 version (0 unless kind 1)
+//   metadata     u32 length, bytes (at most 64 KiB)
+//   ASSERT body  u32 length, row
+//   PATCH body   u64 field mask | u32 length, values
+//   RETRACT body nothing
+//
+// The row is `RowLayout`'s bytes, or the value itself on a topic of kind `bytes`.
+public import ThalwegModel
+
+/// How much a writer wants to hear about a batch.
+public enum Acknowledgement: UInt8, Hashable, Sendable, CaseIterable {
+    /// Nothing, not even errors: they are counted.
+    case none = 0
+    /// One answer when the batch has its place in the order.
+    case received = 1
+    /// One answer when the whole batch is durable and applied, with counts by verdict.
+    case committed = 2
+    /// As `committed`, with offset, version and verdict of each write.
+    case committedEach = 3
+}
+
+/// What one write does.
+@frozen public enum WriteOperation: UInt8, Hashable, Sendable {
+    case assert = 1
+    case patch = 2
+    case retract = 3
+}
+
+/// What must hold for a write to be applied.
+@frozen public enum WriteCondition: Hashable, Sendable {
+    case versionEquals(RecordVersion)
+    case absent
+    case present
+}
+
+/// The fixed part in front of a batch's writes.
+public struct WriteBatchHeader: Hashable, Sendable {
+    public static let size = 12
+
+    /// Bits of `flags`.
+    public static let atomicFlag: UInt8 = 1
+
+    public var topic: TopicID
+    public var acknowledgement: Acknowledgement
+    public var flags: UInt8
+    public var count: UInt32
+
+    public init(
+        topic: TopicID, acknowledgement: Acknowledgement, isAtomic: Bool = false, count: UInt32
+    ) {
+        self.topic = topic
+        self.acknowledgement = acknowledgement
+        self.flags = isAtomic ? WriteBatchHeader.atomicFlag : 0
+        self.count = count
+    }
+
+    public var isAtomic: Bool { flags & WriteBatchHeader.atomicFlag != 0 }
+
+    public init(from reader: inout ByteReader) throws(ThalwegError) {
+        topic = TopicID(try reader.integer())
+        let mode = try reader.integer(UInt8.self)
+        guard let acknowledgement = Acknowledgement(rawValue: mode) else {
+            throw ThalwegError(.invalidBatch, "acknowledgement mode \(mode) is unknown")
+        }
+        self.acknowledgement = acknowledgement
+        flags = try reader.integer()
+        let reserved = try reader.integer(UInt16.self)
+        guard flags & ~WriteBatchHeader.atomicFlag == 0, reserved == 0 else {
+            throw ThalwegError(.invalidBatch, "reserved bits of the batch header are set")
+        }
+        count = try reader.integer()
+    }
+}
+
+/// Walks the writes of a batch where they lie, lending pointers into it. The hot decoder: it
+/// allocates nothing, never reads outside the batch, and stops at the first malformed write.
+///
+/// The lent pointers are good only while the batch's bytes are.
+@frozen public struct WriteCursor {
+    @usableFromInline let base: UnsafeRawPointer
+    @usableFromInline let end: Int
+    @usableFromInline var position: Int
+    /// Bytes of a key, or 0 where each key brings its length.
+    @usableFromInline let fixedKeySize: Int
+
+    // The write that `next` found.
+    public private(set) var operation: WriteOperation = .assert
+    /// The encoded key; for `string` keys with its length byte.
+    public private(set) var key: UnsafeRawBufferPointer
+    /// The row, or the patch's values; empty for RETRACT.
+    public private(set) var body: UnsafeRawBufferPointer
+    /// The patch's fields.
+    public private(set) var mask: UInt64 = 0
+    public private(set) var condition: WriteCondition?
+    public private(set) var metadata: UnsafeRawBufferPointer?
+
+    /// - Parameter writes: the bytes behind the batch header.
+    // Safe: an empty buffer may have no base address; `end` is 0 then and nothing is loaded.
+    public init(_ writes: UnsafeRawBufferPointer, keyKind: KeyKind) {
+        base = writes.baseAddress ?? UnsafeRawPointer(bitPattern: 1).unsafelyUnwrapped
+        end = writes.count
+        position = 0
+        fixedKeySize = keyKind.fixedSize ?? 0
+        key = UnsafeRawBufferPointer(start: nil, count: 0)
+        body = key
+    }
+
+    public var isAtEnd: Bool { position == end }
+
+    /// The write has a condition or metadata.
+    public var hasExtras: Bool { condition != nil || metadata != nil }
+
+    /// Moves to the next write; `false` where the bytes are not a write.
+    @inline(__always) public mutating func next() -> Bool {
+        // Safe: every load below is behind a comparison of `end - position` with what it needs.
+        guard end - position >= 1 else { return false }
+        let tag = base.load(fromByteOffset: position, as: UInt8.self)
+        position += 1
+        guard let operation = WriteOperation(rawValue: tag & 0x0f) else { return false }
+        self.operation = operation
+        var keySize = fixedKeySize
+        if keySize == 0 {
+            guard end - position >= 1 else { return false }
+            keySize = 1 + Int(base.load(fromByteOffset: position, as: UInt8.self))
+        }
+        guard end - position >= keySize else { return false }
+        key = UnsafeRawBufferPointer(start: base + position, count: keySize)
+        position += keySize
+        if tag & 0xf0 == 0 {
+            condition = nil
+            metadata = nil
+        } else {
+            guard tag & 0xc0 == 0, readExtras(tag) else { return false }
+        }
+        if operation == .retract {
+            body = UnsafeRawBufferPointer(start: nil, count: 0)
+            return true
+        }
+        if operation == .patch {
+            guard end - position >= 8 else { return false }
+            mask = UInt64(
+                littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+            position += 8
+        }
+        guard end - position >= 4 else { return false }
+        let count = Int(
+            UInt32(littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt32.self)))
+        position += 4
+        guard end - position >= count else { return false }
+        body = UnsafeRawBufferPointer(start: base + position, count: count)
+        position += count
+        return true
+    }
+
+    @inline(never) private mutating func readExtras(_ tag: UInt8) -> Bool {
+        // Safe: as in `next`.
+        condition = nil
+        metadata = nil
+        if tag & 0x10 != 0 {
+            guard end - position >= 9 else { return false }
+            let version = UInt64(
+                littleEndian: base.loadUnaligned(fromByteOffset: position + 1, as: UInt64.self))
+            switch base.load(fromByteOffset: position, as: UInt8.self) {
+            case 1: condition = .versionEquals(RecordVersion(version))
+            case 2 where version == 0: condition = .absent
+            case 3 where version == 0: condition = .present
+            default: return false
+            }
+            position += 9
+        }
+        if tag & 0x20 != 0 {
+            guard end - position >= 4 else { return false }
+            let count = Int(
+                UInt32(littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt32.self)))
+            guard count <= Limits.metadataBytes, end - position - 4 >= count else { return false }
+            metadata = UnsafeRawBufferPointer(start: base + position + 4, count: count)
+            position += 4 + count
+        }
+        return true
+    }
+}
