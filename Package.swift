@@ -20,6 +20,7 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let configuration: Target.Dependency = .product(
     name: "Configuration", package: "swift-configuration")
 let argumentParser: Target.Dependency = .product(
@@ -28,12 +29,17 @@ let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhist
 let syntaxMacros: Target.Dependency = .product(name: "SwiftSyntaxMacros", package: "swift-syntax")
 let compilerPlugin: Target.Dependency = .product(
     name: "SwiftCompilerPlugin", package: "swift-syntax")
+let macroExpansion: Target.Dependency = .product(
+    name: "SwiftSyntaxMacroExpansion", package: "swift-syntax")
+let macroTestSupport: Target.Dependency = .product(
+    name: "SwiftSyntaxMacrosGenericTestSupport", package: "swift-syntax")
 
 let package = Package(
     name: "thalweg",
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "ThalwegClient", targets: ["ThalwegClient"]),
+        .library(name: "ThalwegRecords", targets: ["ThalwegRecords"]),
         .library(name: "ThalwegEngine", targets: ["ThalwegEngine", "ThalwegLog"]),
         .executable(name: "thalweg", targets: ["thalweg"]),
     ],
@@ -67,21 +73,57 @@ let package = Package(
         .macro(name: "ThalwegMacros", dependencies: [syntaxMacros, compilerPlugin]),
         .target(
             name: "ThalwegClient",
-            dependencies: ["ThalwegModel", "ThalwegWire", "ThalwegMacros", nioCore, nioPosix]),
+            dependencies: ["ThalwegModel", "ThalwegWire", nioCore, nioPosix]),
+        .target(name: "ThalwegRecords", dependencies: ["ThalwegClient", "ThalwegMacros"]),
         .target(
             name: "ThalwegBench",
-            dependencies: [
-                "ThalwegModel", "ThalwegWire", "ThalwegClient", nioCore, nioPosix, histogram,
-            ]),
+            dependencies: ["ThalwegModel", "ThalwegWire", histogram]),
         .executableTarget(
             name: "thalweg",
             dependencies: [
-                "ThalwegServer", "ThalwegClient", "ThalwegBench", "ThalwegLog", "ThalwegModel",
-                argumentParser, logging,
+                "ThalwegServer", "ThalwegClient", "ThalwegBench", "ThalwegLog", "ThalwegWire",
+                "ThalwegModel", argumentParser, lifecycle, logging, signals,
             ]),
+
+        // MARK: Tests of one target each
+        .testTarget(name: "ThalwegModelTests", dependencies: ["ThalwegModel"]),
+        .testTarget(name: "ThalwegWireTests", dependencies: ["ThalwegWire", "ThalwegModel"]),
+        .testTarget(name: "ThalwegFilterTests", dependencies: ["ThalwegFilter", "ThalwegModel"]),
+        .testTarget(
+            name: "ThalwegEngineTests",
+            dependencies: ["ThalwegEngine", "ThalwegWire", "ThalwegModel"]),
+        .testTarget(name: "ThalwegLogTests", dependencies: ["ThalwegLog", "ThalwegModel"]),
+        .testTarget(
+            name: "ThalwegClientTests",
+            dependencies: ["ThalwegClient", "ThalwegWire", "ThalwegModel", nioCore, nioPosix]),
+        .testTarget(
+            name: "ThalwegMacrosTests",
+            dependencies: [
+                "ThalwegMacros", "ThalwegRecords", "ThalwegClient", "ThalwegWire", "ThalwegModel",
+                macroExpansion,
+                macroTestSupport, nioCore, nioPosix,
+            ]),
+        .testTarget(
+            name: "ThalwegBenchTests",
+            dependencies: ["ThalwegBench", "ThalwegWire", "ThalwegModel"]),
+        .testTarget(
+            name: "ThalwegCommandTests",
+            dependencies: ["thalweg", "ThalwegServer", "ThalwegModel"]),
+
+        // MARK: Tests of the whole: a server and its client, the command, the tree of files
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "ThalwegServer", "ThalwegClient", "ThalwegLog", "ThalwegWire", "ThalwegModel",
+                logging,
+            ]),
+        .testTarget(
+            name: "CrashTests",
+            dependencies: ["thalweg", "ThalwegClient", "ThalwegLog", "ThalwegWire", "ThalwegModel"]),
+        .testTarget(name: "ThalwegTidyTests", dependencies: ["ThalwegModel"]),
     ]
 )
 
-for target in package.targets where !target.name.hasPrefix("C") {
+for target in package.targets where target.name != "CThalwegShims" {
     target.swiftSettings = (target.swiftSettings ?? []) + swiftSettings
 }

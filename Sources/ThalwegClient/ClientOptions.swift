@@ -74,7 +74,9 @@ public enum ReconnectPolicy: Hashable, Sendable {
         let first = max(least.wholeMilliseconds, 1)
         let doubled = first.multipliedReportingOverflow(by: 1 << Int64(min(failures, 30)))
         let delay = min(
-            doubled.overflow ? .max : doubled.partialValue, max(greatest.wholeMilliseconds, 1))
+            doubled.overflow ? .max : doubled.partialValue,
+            max(greatest.wholeMilliseconds, 1)
+        )
         return delay - Int64(random % UInt64(delay / 2 + 1))
     }
 }

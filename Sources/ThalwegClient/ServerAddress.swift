@@ -34,8 +34,10 @@ public enum ServerAddress: Hashable, Sendable, CustomStringConvertible {
         }
         guard let port, (1...65_535).contains(port), !host.isEmpty else {
             throw ThalwegError(
-                .invalidConfiguration, "'\(text)' is not a server's address",
-                advice: "write host:port, [IPv6 address]:port or the path of a Unix socket")
+                .invalidConfiguration,
+                "'\(text)' is not a server's address",
+                advice: "write host:port, [IPv6 address]:port or the path of a Unix socket"
+            )
         }
         self = .network(host: String(host), port: port)
     }

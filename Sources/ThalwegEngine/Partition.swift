@@ -14,6 +14,7 @@ public final class Partition {
     private var topics: [UInt32: TopicBox] = [:]
     private let seed: UInt64
     public let limits: Limits
+    var feedScratch = FeedScratch()
 
     /// - Parameter seed: of the hash of keys; the server's secret, and need not be the same on
     ///   every node.

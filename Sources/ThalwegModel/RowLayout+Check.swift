@@ -22,40 +22,45 @@ extension RowLayout {
         return isCanonical(row, fixed: fixed) ? .older : .invalid
     }
 
+    // Every assert comes through here: raw pointers, one pass, no call but the rare one.
     private func isCanonical(_ row: UnsafeRawBufferPointer, fixed: Int) -> Bool {
-        guard row.count >= fixed else { return false }
+        guard row.count >= fixed, let base = row.baseAddress else { return false }
+        // Safe: leaves end at or before `fixed`, or the loop ends; the packed zone's ends are
+        // compared with its count before anything there is read.
+        let packedZone = base + fixed
+        let packedCount = row.count &- fixed
         var packed = 0
-        let packedCount = row.count - fixed
-        for leaf in checkedLeaves {
-            let offset = Int(leaf.offset)
+        let checked = hotChecked
+        for index in 0..<checked.count {
+            let leaf = checked.baseAddress.unsafelyUnwrapped + index
+            let offset = Int(leaf.pointee.offset)
             if offset >= fixed { break }
             var isAbsent = false
-            if leaf.presence >= 0 {
-                let presence = row[Int(leaf.presence)]
+            if leaf.pointee.presence >= 0 {
+                let presence = base.load(
+                    fromByteOffset: Int(leaf.pointee.presence), as: UInt8.self)
                 guard presence <= 1 else { return false }
                 isAbsent = presence == 0
             }
-            switch leaf.kind {
+            switch leaf.pointee.kind {
             case .string, .bytes:
                 let end = Int(
                     UInt32(
-                        littleEndian: row.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
-                let count = end - packed
-                guard count >= 0, count <= Int(leaf.maximum), end <= packedCount,
+                        littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+                let count = end &- packed
+                guard count >= 0, count <= Int(leaf.pointee.maximum), end <= packedCount,
                     !isAbsent || count == 0
                 else { return false }
-                if leaf.kind == .string, count > 0 {
-                    let text = UnsafeRawBufferPointer(rebasing: row[fixed + packed..<fixed + end])
+                if leaf.pointee.kind == .string {
+                    let text = UnsafeRawBufferPointer(start: packedZone + packed, count: count)
                     guard isUTF8(text) else { return false }
                 }
                 packed = end
-            case .bool:
-                for index in offset..<offset + Int(leaf.size) {
-                    guard row[index] <= (isAbsent ? 0 : 1) else { return false }
-                }
-            case .plain:
-                if isAbsent {
-                    for index in offset..<offset + Int(leaf.size) where row[index] != 0 {
+            case .bool, .plain:
+                // A plain leaf is looked at only where it is absent: it is all zeros then.
+                let most: UInt8 = isAbsent ? 0 : leaf.pointee.kind == .bool ? 1 : 255
+                for position in offset..<offset &+ Int(leaf.pointee.size) {
+                    guard base.load(fromByteOffset: position, as: UInt8.self) <= most else {
                         return false
                     }
                 }
@@ -66,17 +71,28 @@ extension RowLayout {
 }
 
 /// ASCII eight bytes at a time; anything else goes to the standard library's validator.
-func isUTF8(_ text: UnsafeRawBufferPointer) -> Bool {
+@inline(__always) func isUTF8(_ text: UnsafeRawBufferPointer) -> Bool {
+    guard let base = text.baseAddress else { return true }
     // Safe: each load ends at or before `text.count`.
-    var position = 0
-    while position + 8 <= text.count {
-        let word = text.loadUnaligned(fromByteOffset: position, as: UInt64.self)
-        if word & 0x8080_8080_8080_8080 != 0 { break }
-        position += 8
+    var bits: UInt64 = 0
+    if text.count >= 8 {
+        var position = 0
+        while position &+ 8 < text.count {
+            bits |= base.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+            position &+= 8
+        }
+        bits |= base.loadUnaligned(fromByteOffset: text.count &- 8, as: UInt64.self)
+    } else if text.count >= 4 {
+        bits = UInt64(base.loadUnaligned(as: UInt32.self))
+        bits |= UInt64(base.loadUnaligned(fromByteOffset: text.count &- 4, as: UInt32.self))
+    } else {
+        for position in 0..<text.count {
+            bits |= UInt64(base.load(fromByteOffset: position, as: UInt8.self))
+        }
     }
-    while position < text.count, text[position] < 0x80 {
-        position += 1
-    }
-    if position == text.count { return true }
-    return String(validating: text[position...], as: UTF8.self) != nil
+    return bits & 0x8080_8080_8080_8080 == 0 || isUnicode(text)
+}
+
+@inline(never) private func isUnicode(_ text: UnsafeRawBufferPointer) -> Bool {
+    String(validating: text, as: UTF8.self) != nil
 }

@@ -7,30 +7,46 @@
 // so that the common patch is a copy per field and nothing in it depends on the row it meets.
 
 extension RowLayout {
-    /// Bytes that `row` will have after the patch, or `nil` if the patch is not valid.
-    ///
-    /// `row` must be canonical and of this version. Checks the whole patch; `apply` may then trust it.
-    public func sizeAfterPatch(
-        _ row: UnsafeRawBufferPointer, mask: UInt64, values: UnsafeRawBufferPointer
-    ) -> Int? {
-        guard mask & ~allFields == 0 else { return nil }
-        // Safe: each read of `values` is behind a comparison with its count; `row` is canonical.
-        var size = row.count
+    /// Says whether `values` are canonical values of the masked fields. That does not depend on the
+    /// row: a schema whose largest row fits has no patch that would make one too large.
+    public func isValidPatch(mask: UInt64, values: UnsafeRawBufferPointer) -> Bool {
+        guard mask & ~allFields == 0 else { return false }
+        // Safe: each read of `values` is behind a comparison with its count.
         var position = 0
         var rest = mask
         while rest != 0 {
-            let field = fields[rest.trailingZeroBitCount]
+            let number = rest.trailingZeroBitCount
             rest &= rest - 1
-            guard let length = checkPatchField(field, values: values, at: position) else {
-                return nil
+            let field = hotFields[number]
+            if plainFields & (1 << UInt64(number)) != 0 {
+                position += Int(field.size)
+                continue
             }
+            guard position <= values.count,
+                let length = checkPatchField(field, values: values, at: position)
+            else { return false }
             position += length
-            if field.isVariable {
-                let old = packedRange(of: field, in: row)
-                size += length - Int(field.size) - old.count
-            }
         }
-        guard position == values.count, size <= Limits.rowBytes else { return nil }
+        return position == values.count
+    }
+
+    /// Bytes that `row` will have after a valid patch. `row` is canonical and of this version.
+    public func sizeAfterPatch(
+        _ row: UnsafeRawBufferPointer, mask: UInt64, values: UnsafeRawBufferPointer
+    ) -> Int {
+        var rest = mask & variableFields
+        if rest == 0 { return row.count }
+        // What the patch has beyond the fixed bytes of its fields is its variable bytes.
+        var size = row.count + values.count
+        while rest != 0 {
+            size -= packedRange(of: hotFields[rest.trailingZeroBitCount], in: row).count
+            rest &= rest - 1
+        }
+        rest = mask
+        while rest != 0 {
+            size -= Int(hotFields[rest.trailingZeroBitCount].size)
+            rest &= rest - 1
+        }
         return size
     }
 
@@ -40,7 +56,7 @@ extension RowLayout {
         patch values: UnsafeRawBufferPointer, mask: UInt64, to row: UnsafeRawBufferPointer,
         into target: UnsafeMutableRawBufferPointer
     ) {
-        // Safe: `sizeAfterPatch` has checked `values` and computed the target's size.
+        // Safe: `isValidPatch` has checked `values` and `sizeAfterPatch` computed the target's size.
         if mask & variableFields == 0 {
             if target.baseAddress != UnsafeMutableRawPointer(mutating: row.baseAddress) {
                 target.copyMemory(from: row)
@@ -48,7 +64,7 @@ extension RowLayout {
             var position = 0
             var rest = mask
             while rest != 0 {
-                let field = fields[rest.trailingZeroBitCount]
+                let field = hotFields[rest.trailingZeroBitCount]
                 rest &= rest - 1
                 target.baseAddress.unsafelyUnwrapped.advanced(by: Int(field.offset)).copyMemory(
                     from: values.baseAddress.unsafelyUnwrapped + position,
@@ -61,7 +77,7 @@ extension RowLayout {
     }
 
     /// Overwrites the fixed fields of a row where it stands, and says whether that changed it. The
-    /// patch has no variable field and `sizeAfterPatch` has checked it.
+    /// patch is valid and has no variable field.
     public func applyInPlace(
         patch values: UnsafeRawBufferPointer, mask: UInt64, to row: UnsafeMutableRawBufferPointer
     ) -> Bool {
@@ -70,7 +86,7 @@ extension RowLayout {
         var changed = false
         var rest = mask
         while rest != 0 {
-            let field = fields[rest.trailingZeroBitCount]
+            let field = hotFields[rest.trailingZeroBitCount]
             rest &= rest - 1
             let size = Int(field.size)
             let target = base + Int(field.offset)

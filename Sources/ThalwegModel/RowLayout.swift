@@ -69,8 +69,14 @@ public final class RowLayout: Sendable {
     let fixedSizes: [Int]
     public let leaves: [Leaf]
     public let fields: [FieldSlot]
+    /// `fields` and `checkedLeaves` where the hot path reads them without counting references.
+    // Safe: filled in `init`, never changed, freed with the layout, which outlives every call.
+    nonisolated(unsafe) let hotFields: UnsafeBufferPointer<FieldSlot>
+    nonisolated(unsafe) let hotChecked: UnsafeBufferPointer<Leaf>
     /// Bit n: field n has a string or bytes leaf.
     public let variableFields: UInt64
+    /// Bit n: any bytes are valid in field n, so a patch of it needs no look at them.
+    public let plainFields: UInt64
     /// Bit n for each field of the schema.
     public let allFields: UInt64
     /// Leaves that `check` must look at one by one.
@@ -115,9 +121,28 @@ public final class RowLayout: Sendable {
         self.leaves = leaves
         self.fields = fields
         self.variableFields = variableFields
+        self.plainFields = fields.enumerated().reduce(0) { mask, field in
+            let range = Int(field.element.firstLeaf)..<Int(
+                field.element.firstLeaf + field.element.leafCount)
+            let isPlain = leaves[range].allSatisfy { $0.kind == .plain && $0.presence < 0 }
+            return isPlain ? mask | 1 << UInt64(field.offset) : mask
+        }
         self.allFields = fields.count == 64 ? .max : (1 << UInt64(fields.count)) - 1
         self.checkedLeaves = leaves.filter { $0.kind != .plain || $0.presence >= 0 }
         self.hasVariableLeaves = variableFields != 0
+        hotFields = RowLayout.copy(fields)
+        hotChecked = RowLayout.copy(checkedLeaves)
+    }
+
+    deinit {
+        hotFields.deallocate()
+        hotChecked.deallocate()
+    }
+
+    private static func copy<Element>(_ array: [Element]) -> UnsafeBufferPointer<Element> {
+        let copy = UnsafeMutableBufferPointer<Element>.allocate(capacity: max(array.count, 1))
+        _ = copy.initialize(from: array)
+        return UnsafeBufferPointer(rebasing: UnsafeBufferPointer(copy)[..<array.count])
     }
 
     /// A canonical row was written with all fields of this schema.

@@ -155,6 +155,7 @@ public final class Server: Sendable {
             try? await listener.close()
         }
         await node.drain()
+        await node.closeConnections()
         node.stop()
         try? await group.shutdownGracefully()
         logger.info("stopped")

@@ -92,16 +92,28 @@ public struct WriteBatchHeader: Hashable, Sendable {
     /// Bytes of a key, or 0 where each key brings its length.
     @usableFromInline let fixedKeySize: Int
 
-    // The write that `next` found.
-    public private(set) var operation: WriteOperation = .assert
+    // The write that `next` found; its public names are below.
+    @usableFromInline var foundOperation: WriteOperation = .assert
+    @usableFromInline var foundKey: UnsafeRawBufferPointer
+    @usableFromInline var foundBody: UnsafeRawBufferPointer
+    @usableFromInline var foundMask: UInt64 = 0
+    /// The flag bits of the write's first byte.
+    @usableFromInline var foundFlags: UInt8 = 0
+    @usableFromInline var foundCondition: WriteCondition?
+    @usableFromInline var foundMetadata: UnsafeRawBufferPointer?
+
+    @inlinable public var operation: WriteOperation { foundOperation }
     /// The encoded key; for `string` keys with its length byte.
-    public private(set) var key: UnsafeRawBufferPointer
+    @inlinable public var key: UnsafeRawBufferPointer { foundKey }
     /// The row, or the patch's values; empty for RETRACT.
-    public private(set) var body: UnsafeRawBufferPointer
+    @inlinable public var body: UnsafeRawBufferPointer { foundBody }
     /// The patch's fields.
-    public private(set) var mask: UInt64 = 0
-    public private(set) var condition: WriteCondition?
-    public private(set) var metadata: UnsafeRawBufferPointer?
+    @inlinable public var mask: UInt64 { foundMask }
+    public var condition: WriteCondition? { foundFlags & 0x10 != 0 ? foundCondition : nil }
+    public var metadata: UnsafeRawBufferPointer? { foundFlags & 0x20 != 0 ? foundMetadata : nil }
+
+    /// The write has a condition or metadata.
+    @inlinable public var hasExtras: Bool { foundFlags != 0 }
 
     /// - Parameter writes: the bytes behind the batch header.
     // Safe: an empty buffer may have no base address; `end` is 0 then and nothing is loaded.
@@ -110,69 +122,62 @@ public struct WriteBatchHeader: Hashable, Sendable {
         end = writes.count
         position = 0
         fixedKeySize = keyKind.fixedSize ?? 0
-        key = UnsafeRawBufferPointer(start: nil, count: 0)
-        body = key
+        foundKey = UnsafeRawBufferPointer(start: nil, count: 0)
+        foundBody = foundKey
     }
 
     public var isAtEnd: Bool { position == end }
 
-    /// The write has a condition or metadata.
-    public var hasExtras: Bool { condition != nil || metadata != nil }
-
     /// Moves to the next write; `false` where the bytes are not a write.
-    @inline(__always) public mutating func next() -> Bool {
+    @inlinable @inline(__always) public mutating func next() -> Bool {
         // Safe: every load below is behind a comparison of `end - position` with what it needs.
-        guard end - position >= 1 else { return false }
+        guard end &- position >= 1 else { return false }
         let tag = base.load(fromByteOffset: position, as: UInt8.self)
-        position += 1
+        position &+= 1
         guard let operation = WriteOperation(rawValue: tag & 0x0f) else { return false }
-        self.operation = operation
+        foundOperation = operation
         var keySize = fixedKeySize
         if keySize == 0 {
-            guard end - position >= 1 else { return false }
-            keySize = 1 + Int(base.load(fromByteOffset: position, as: UInt8.self))
+            guard end &- position >= 1 else { return false }
+            keySize = 1 &+ Int(base.load(fromByteOffset: position, as: UInt8.self))
         }
-        guard end - position >= keySize else { return false }
-        key = UnsafeRawBufferPointer(start: base + position, count: keySize)
-        position += keySize
-        if tag & 0xf0 == 0 {
-            condition = nil
-            metadata = nil
-        } else {
+        guard end &- position >= keySize else { return false }
+        foundKey = UnsafeRawBufferPointer(start: base + position, count: keySize)
+        position &+= keySize
+        foundFlags = tag & 0xf0
+        if foundFlags != 0 {
             guard tag & 0xc0 == 0, readExtras(tag) else { return false }
         }
         if operation == .retract {
-            body = UnsafeRawBufferPointer(start: nil, count: 0)
+            foundBody = UnsafeRawBufferPointer(start: nil, count: 0)
             return true
         }
         if operation == .patch {
-            guard end - position >= 8 else { return false }
-            mask = UInt64(
+            guard end &- position >= 8 else { return false }
+            foundMask = UInt64(
                 littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt64.self))
-            position += 8
+            position &+= 8
         }
-        guard end - position >= 4 else { return false }
+        guard end &- position >= 4 else { return false }
         let count = Int(
             UInt32(littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt32.self)))
-        position += 4
-        guard end - position >= count else { return false }
-        body = UnsafeRawBufferPointer(start: base + position, count: count)
-        position += count
+        position &+= 4
+        guard end &- position >= count else { return false }
+        foundBody = UnsafeRawBufferPointer(start: base + position, count: count)
+        position &+= count
         return true
     }
 
-    @inline(never) private mutating func readExtras(_ tag: UInt8) -> Bool {
+    @inline(never) @usableFromInline mutating func readExtras(_ tag: UInt8) -> Bool {
         // Safe: as in `next`.
-        condition = nil
-        metadata = nil
         if tag & 0x10 != 0 {
             guard end - position >= 9 else { return false }
             let version = UInt64(
                 littleEndian: base.loadUnaligned(fromByteOffset: position + 1, as: UInt64.self))
             switch base.load(fromByteOffset: position, as: UInt8.self) {
-            case 1: condition = .versionEquals(RecordVersion(version))
-            case 2 where version == 0: condition = .absent
-            case 3 where version == 0: condition = .present
+            case 1: foundCondition = .versionEquals(RecordVersion(version))
+            case 2 where version == 0: foundCondition = .absent
+            case 3 where version == 0: foundCondition = .present
             default: return false
             }
             position += 9
@@ -182,7 +187,7 @@ public struct WriteBatchHeader: Hashable, Sendable {
             let count = Int(
                 UInt32(littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt32.self)))
             guard count <= Limits.metadataBytes, end - position - 4 >= count else { return false }
-            metadata = UnsafeRawBufferPointer(start: base + position + 4, count: count)
+            foundMetadata = UnsafeRawBufferPointer(start: base + position + 4, count: count)
             position += 4 + count
         }
         return true

@@ -1,18 +1,23 @@
 import ArgumentParser
+import Foundation
 import Logging
 import ServiceLifecycle
 import ThalwegModel
 import ThalwegServer
 import UnixSignals
 
-#if canImport(Glibc)
-import Glibc
-#endif
-
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run a server.",
-        discussion: "Stops in good order at SIGTERM or SIGINT: what was merged is made durable.")
+        discussion: """
+            Stops in good order at SIGTERM or SIGINT: what was merged is made durable.
+
+            Every setting can be in the file of --config and in the environment, such as \
+            THALWEG_LIMITS_CONNECTIONS; flags win over the environment, and it over the file.
+            """)
+
+    @Option(help: "A JSON file of settings; --print-config shows all there are.")
+    var config: String?
 
     @Option(help: "Where to listen: HOST:PORT (port 0: any free one) or unix:/path. Repeatable.")
     var listen: [String] = []
@@ -23,31 +28,55 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "Event loops, each with a partition; 0 is one per core.")
     var loops: Int?
 
+    @Option(help: "The window of topics that do not say their own: 20ms.")
+    var window: String?
+
+    @Option(help: "Log bytes after which a snapshot is taken.")
+    var snapshotAfterBytes: Int?
+
     @Flag(help: "Listen beyond loopback although there is no authentication.")
     var allowUnauthenticatedRemote = false
 
     @Flag(help: "Never sync the log: a crash of the machine may lose committed writes.")
     var neverSync = false
 
+    @Option(help: "Log lines: automatic (text on a terminal, else JSON), text or json.")
+    var logFormat: String?
+
+    @Option(help: "Log level: trace, debug, info, notice, warning, error, critical.")
+    var logLevel: String?
+
     @Flag(help: "Print one line of JSON with address and process id when ready.")
     var jsonReady = false
 
-    @Option(help: "Log level: trace, debug, info, notice, warning, error, critical.")
-    var logLevel: Logger.Level = .info
+    @Flag(help: "Print the settings that would be in force, as a file for --config, and end.")
+    var printConfig = false
+
+    private var flags: [String: ServerConfiguration.SettingValue] {
+        var flags: [String: ServerConfiguration.SettingValue] = [:]
+        if !listen.isEmpty { flags["listen"] = .texts(listen) }
+        if let data { flags["data"] = .text(data) }
+        if let loops { flags["loops"] = .number(loops) }
+        if let window { flags["window"] = .text(window) }
+        if let snapshotAfterBytes { flags["snapshotAfterBytes"] = .number(snapshotAfterBytes) }
+        if allowUnauthenticatedRemote { flags["allowUnauthenticatedRemote"] = .flag(true) }
+        if neverSync { flags["log.sync"] = .text("never") }
+        if let logFormat { flags["logging.format"] = .text(logFormat) }
+        if let logLevel { flags["logging.level"] = .text(logLevel) }
+        return flags
+    }
 
     func run() async throws {
-        var options = ServerOptions()
-        if !listen.isEmpty { options.listen = listen }
-        if let data { options.dataDirectory = data }
-        if let loops { options.loops = loops }
-        if neverSync { options.log.syncPolicy = .never }
-        options.allowsUnauthenticatedRemote = allowUnauthenticatedRemote
-        var logger = Logger(label: "thalweg", factory: StreamLogHandler.standardError(label:))
-        logger.logLevel = logLevel
-        let server = try await Server.start(options, logger: logger)
+        let configuration = try await ServerConfiguration.load(
+            flags: flags, environment: ProcessInfo.processInfo.environment, file: config)
+        if printConfig { return writeLine(try configuration.json()) }
+        let logger = Serve.logger(configuration)
+        let server = try await Server.start(configuration.options, logger: logger)
         if jsonReady {
-            print("{\"listening\":\"\(server.addresses[0])\",\"pid\":\(getpid())}")
-            fflush(nil)
+            let ready: JSON = .members([
+                "listening": .string(server.addresses[0]), "pid": .signed(Int64(getpid())),
+            ])
+            writeLine(ready.text)
         }
         let group = ServiceGroup(
             configuration: .init(
@@ -55,6 +84,19 @@ struct Serve: AsyncParsableCommand {
                 logger: logger))
         try await group.run()
     }
-}
 
-extension Logger.Level: @retroactive ExpressibleByArgument {}
+    private static func logger(_ configuration: ServerConfiguration) -> Logger {
+        let isText =
+            switch configuration.logFormat {
+            case .text: true
+            case .json: false
+            case .automatic: isatty(STDERR_FILENO) == 1
+            }
+        var logger = Logger(label: "thalweg") { label -> any LogHandler in
+            if isText { return StreamLogHandler.standardError(label: label) }
+            return JSONLogHandler(label: label)
+        }
+        logger.logLevel = Logger.Level(rawValue: configuration.logLevel) ?? .info
+        return logger
+    }
+}

@@ -97,6 +97,7 @@ struct NaiveTopic {
     var last: UInt64 = 0
     var horizon: UInt64 = 0
     var lastTime: Int64 = 0
+    var appliedTime: Int64 = 0
     /// States behind every sealed window.
     var sealed: [[UInt8]: NaiveState] = [:]
     /// States behind every write.
@@ -228,6 +229,7 @@ struct NaiveTopic {
     /// Applies the oldest window, whose changes get their offsets in the order of `order`.
     mutating func apply() -> [NaiveCompletion] {
         let window = inFlight.removeFirst()
+        appliedTime = window.time
         for key in window.order {
             guard let net = window.net[key] else { continue }
             var record =
@@ -310,6 +312,7 @@ struct NaiveTopic {
     /// So are windows whose entries the log has lost; the committed state is all there is.
     mutating func forgetInFlight() {
         inFlight = []
+        lastTime = appliedTime
         changing = [:]
         sealed = records.mapValues(\.state)
         newest = sealed

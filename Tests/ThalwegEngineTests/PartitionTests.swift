@@ -186,6 +186,21 @@ private struct BytesTopic {
         #expect(try restored.read(Topic.id, Topic.key) == topic.read(Topic.key))
     }
 
+    @Test func timesDoNotGoBackWhenTheClockDoesNorAfterARestart() throws {
+        let topic = try Topic()
+        try topic.commit(Topic.put(Topic.key, 1), time: 9_000)
+        var snapshot = topic.partition.beginSnapshot()
+        let restored = Partition(seed: 2)
+        while let block = topic.partition.nextBlock(&snapshot, limit: 100) {
+            try restored.load(block)
+        }
+        for partition in [topic.partition, restored] {
+            try partition.merge(Topic.id, [Topic.put(Topic.key, 2)])
+            let entry = try #require(partition.seal(Topic.id, 5)?.entry)
+            #expect(try WindowEntry(entry, keyKind: .u64).time == 9_000)
+        }
+    }
+
     @Test func droppingATopicAnswersWhoStillWaits() throws {
         let topic = try Topic()
         try topic.merge(Topic.put(Topic.key, 1), token: 3)
@@ -224,7 +239,7 @@ private struct BytesTopic {
         var entries: [[UInt8]] = []
         for value in 0..<20 as Range<UInt8> {
             try topic.merge(Topic.put(Topic.key, value))
-            if let sealed = topic.partition.seal(Topic.id) { entries += [sealed.entry].compactMap { $0 } }
+            if let entry = topic.partition.seal(Topic.id)?.entry { entries.append(entry) }
         }
         #expect(entries.count == Int(TopicState.ring) - 1)
         for entry in entries { _ = try topic.partition.apply(entry) }

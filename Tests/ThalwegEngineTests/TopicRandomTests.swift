@@ -20,7 +20,9 @@ enum RandomRuns {
         return (0..<16).map { first + $0 }
     }
 
-    static var steps: Int { Int(number("THALWEG_STEPS") ?? 8_000) }
+    static var isLong: Bool { number("THALWEG_STEPS") != nil }
+
+    static var steps: Int { Int(number("THALWEG_STEPS") ?? 20_000) }
 }
 
 @Suite struct TopicRandomTests {

@@ -71,22 +71,22 @@ final class TopicRun {
         switch random.below(100) {
         case 0..<45:
             try mergeBatch()
-        case 45..<65:
+        case 45..<63:
             try sealOne()
-        case 65..<88:
+        case 63..<83:
             if applied < log.count { try applyNext() }
-        case 88..<95:
+        case 83..<95:
             try advanceSnapshot()
         case 95:
             now += Int64(random.below(20_000_000))
         case 96:
-            if random.once(in: 4) { try alterOne() }
+            if random.once(in: 3) { try alterOne() }
         case 97:
-            if random.once(in: 8), topics.count < 3 { try createTopic() }
+            if random.once(in: 4), topics.count < 3 { try createTopic() }
         case 98:
-            if random.once(in: 20), topics.count > 1 { try dropOne() }
+            if random.once(in: 6), topics.count > 1 { try dropOne() }
         default:
-            if random.once(in: 6) { try restart() }
+            if random.once(in: 3) { try restart() }
         }
     }
 
@@ -154,7 +154,7 @@ final class TopicRun {
     private func mergeBatch() throws {
         let at = random.below(topics.count)
         let track = topics[at]
-        let size = 1 + random.below(random.pick([1, 8, 40, 200]))
+        let size = 1 + random.below(random.pick([1, 2, 10, 50, 200]))
         var batch: [NaiveWrite] = []
         var bytes: [UInt8] = []
         var ends: [Int] = []
@@ -256,6 +256,7 @@ final class TopicRun {
 
     private func applyNext() throws {
         let entry = log[applied]
+        for topic in topics { listenAtTail(topic.id) }
         let outcome = try leader.apply(entry)
         let copied = try follower.apply(entry)
         #expect(copied.completions.isEmpty)
@@ -265,7 +266,10 @@ final class TopicRun {
             topics[at].naive.definition = definition
             topics[at].layout = try definition.schema.map { try RowLayout($0) }
         } else {
+            let before = topics[at].naive.records
+            let window = topics[at].naive.inFlight[0]
             check(outcome.completions, topics[at].naive.apply())
+            checkTail(topics[at], window, before: before)
         }
         applied += 1
         try compare(leader, topics[at], "the leader")
@@ -303,14 +307,14 @@ final class TopicRun {
             walking = (leader.beginSnapshot(), TakenSnapshot(blocks: [], position: applied))
             return
         }
-        if let block = leader.nextBlock(&snapshot, limit: 100 + random.below(6_000)) {
+        if let block = leader.nextBlock(&snapshot, limit: random.pick([80, 80, 400, 4_000])) {
             part.blocks.append(block)
             walking = (snapshot, part)
         } else {
             walking = nil
             taken = part
             count("snapshot")
-            if random.once(in: 3) {
+            if random.once(in: 2) {
                 follower = try rebuilt(from: part)
                 for topic in topics { try compare(follower, topic, "a restored follower") }
             }
@@ -336,6 +340,7 @@ final class TopicRun {
             try restartNaive(at)
         }
         alterations = [:]
+        if random.once(in: 2) { now -= Int64(random.below(5_000_000)) }
         let position = applied
         for entry in log[position...] { _ = try follower.apply(entry) }
         applied = log.count

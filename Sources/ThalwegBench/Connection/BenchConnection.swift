@@ -39,7 +39,8 @@ final class BenchConnection: @unchecked Sendable {
 
     /// Sends a request and gives its answer; throws the error that the server answered.
     func request<Request: Message, Answer: Message>(
-        _ message: Request, answer: Answer.Type
+        _ message: Request,
+        answer: Answer.Type
     ) throws -> Answer {
         let number = nextRequest()
         try send(Frame.bytes(message, requestID: number))
@@ -47,7 +48,8 @@ final class BenchConnection: @unchecked Sendable {
             guard frame.header.type == Answer.frameType else {
                 throw ThalwegError(
                     .invalidFrame,
-                    "\(Request.frameType) was answered by frame type \(frame.header.rawType)")
+                    "\(Request.frameType) was answered by frame type \(frame.header.rawType)"
+                )
             }
             return try Answer(frame.payload)
         }
@@ -60,7 +62,8 @@ final class BenchConnection: @unchecked Sendable {
 
     /// Waits for the answer to request `number` and lends it.
     func answer<Result>(
-        to number: UInt32, _ body: (ReceivedFrame) throws -> Result
+        to number: UInt32,
+        _ body: (ReceivedFrame) throws -> Result
     ) throws -> Result {
         while true {
             var result: Result?
@@ -80,8 +83,10 @@ final class BenchConnection: @unchecked Sendable {
             if let result { return result }
             guard try buffer.receive(from: socket, wanted: splitter.wanted) != 0 else {
                 throw ThalwegError(
-                    .connectionLost, "the server closed the connection before it answered",
-                    advice: "look into the server's log")
+                    .connectionLost,
+                    "the server closed the connection before it answered",
+                    advice: "look into the server's log"
+                )
             }
         }
     }
@@ -94,6 +99,26 @@ final class BenchConnection: @unchecked Sendable {
             frame.header.type == .topicInfo ? try TopicInfo(frame.payload) : nil
         }
         return try info ?? request(DescribeTopic(definition.name), answer: TopicInfo.self)
+    }
+
+    /// Reads records by key and lends the answer.
+    func get<Result>(
+        _ topic: TopicID,
+        keys: [UInt64],
+        _ body: (inout RecordCursor) throws -> Result
+    ) throws -> Result {
+        let number = nextRequest()
+        try send(Frame.bytes(GetRequest(topic, keys: keys.map(Key.u64)), requestID: number))
+        return try answer(to: number) { frame in
+            guard frame.header.type == .records else {
+                throw ThalwegError(
+                    .invalidFrame,
+                    "a get was answered by frame type \(frame.header.rawType)"
+                )
+            }
+            var cursor = try RecordCursor(records: frame.payload, kind: .u64)
+            return try body(&cursor)
+        }
     }
 
     /// The server's counters by name.
@@ -113,7 +138,9 @@ final class BenchConnection: @unchecked Sendable {
         try answer(to: number) { frame in
             guard frame.header.type == .flushed else {
                 throw ThalwegError(
-                    .invalidFrame, "a flush was answered by frame type \(frame.header.rawType)")
+                    .invalidFrame,
+                    "a flush was answered by frame type \(frame.header.rawType)"
+                )
             }
         }
     }
@@ -123,7 +150,8 @@ final class BenchConnection: @unchecked Sendable {
     ///
     /// - Parameter verifies: check the sums, which costs a pass over every byte.
     func frames(
-        verifies: Bool, _ body: (FrameHeader, UnsafeRawBufferPointer) throws -> Void
+        verifies: Bool,
+        _ body: (FrameHeader, UnsafeRawBufferPointer) throws -> Void
     ) throws -> Bool {
         let count = try buffer.receive(from: socket, wanted: wanted, waits: false)
         let received = buffer.received
@@ -133,12 +161,15 @@ final class BenchConnection: @unchecked Sendable {
             let header = try FrameHeader(UnsafeRawBufferPointer(rebasing: received[used...]))
             guard header.payloadCount <= Limits.frameBytes else {
                 throw ThalwegError(
-                    .frameTooLarge, "the server announced \(header.payloadCount) bytes")
+                    .frameTooLarge,
+                    "the server announced \(header.payloadCount) bytes"
+                )
             }
             wanted = FrameHeader.size + Int(header.payloadCount)
             guard received.count - used >= wanted else { break }
             let payload = UnsafeRawBufferPointer(
-                rebasing: received[used + FrameHeader.size..<used + wanted])
+                rebasing: received[used + FrameHeader.size..<used + wanted]
+            )
             guard !verifies || header.isIntact(payload) else {
                 throw ThalwegError(.badChecksum, "a frame of type \(header.rawType) is damaged")
             }

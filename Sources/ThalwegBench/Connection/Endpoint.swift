@@ -16,8 +16,10 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
             let port = UInt16(text[text.index(after: colon)...])
         else {
             throw ThalwegError(
-                .invalidConfiguration, "'\(text)' is not an address",
-                advice: "write HOST:PORT, such as 127.0.0.1:7171")
+                .invalidConfiguration,
+                "'\(text)' is not an address",
+                advice: "write HOST:PORT, such as 127.0.0.1:7171"
+            )
         }
         var host = text[..<colon]
         if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }

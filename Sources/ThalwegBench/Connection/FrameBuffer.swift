@@ -1,5 +1,5 @@
-// Safe: `storage` is this buffer's own allocation of `capacity` bytes; bytes from `start` to `end` were
-// received, and only those are lent.
+// Safe: `storage` is this buffer's own allocation of `capacity` bytes; bytes from `start` to `end`
+// were received, and only those are lent.
 import ThalwegModel
 import ThalwegWire
 
@@ -35,7 +35,9 @@ struct FrameBuffer: ~Copyable, @unchecked Sendable {
     /// Receives once into the room behind, making at least `wanted` bytes of room from the first
     /// unused byte. `nil` where nothing is there and `waits` is false.
     mutating func receive(
-        from socket: TCPSocket, wanted: Int = 0, waits: Bool = true
+        from socket: TCPSocket,
+        wanted: Int = 0,
+        waits: Bool = true
     ) throws(ThalwegError) -> Int? {
         makeRoom(wanted)
         let room = UnsafeMutableRawBufferPointer(start: storage + end, count: capacity - end)

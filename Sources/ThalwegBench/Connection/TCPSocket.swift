@@ -16,7 +16,10 @@ final class TCPSocket: @unchecked Sendable {
 
     /// Connects, without delay of small frames. Sends and receives fail with `timed_out` after
     /// `timeoutSeconds`.
-    static func connect(to endpoint: Endpoint, timeoutSeconds: Int = 60) throws(ThalwegError)
+    static func connect(
+        to endpoint: Endpoint,
+        timeoutSeconds: Int = 60
+    ) throws(ThalwegError)
         -> TCPSocket
     {
         let socket = try resolve(endpoint) { descriptor, address, length in
@@ -64,7 +67,11 @@ final class TCPSocket: @unchecked Sendable {
         var sent = 0
         while sent < bytes.count {
             let count = Glibc.send(
-                descriptor, base + sent, bytes.count - sent, Int32(MSG_NOSIGNAL.rawValue))
+                descriptor,
+                base + sent,
+                bytes.count - sent,
+                Int32(MSG_NOSIGNAL)
+            )
             if count > 0 {
                 sent += count
             } else if errno != EINTR {
@@ -76,9 +83,10 @@ final class TCPSocket: @unchecked Sendable {
     /// Receives what is there, at least one byte; 0 where the peer has closed. With `waits` false
     /// gives `nil` where nothing is there.
     func receive(
-        into buffer: UnsafeMutableRawBufferPointer, waits: Bool = true
+        into buffer: UnsafeMutableRawBufferPointer,
+        waits: Bool = true
     ) throws(ThalwegError) -> Int? {
-        let flags = waits ? 0 : Int32(MSG_DONTWAIT.rawValue)
+        let flags = waits ? 0 : Int32(MSG_DONTWAIT)
         let count = retryingInterrupts {
             recv(descriptor, buffer.baseAddress, buffer.count, flags)
         }
@@ -91,15 +99,19 @@ final class TCPSocket: @unchecked Sendable {
         let code = errno
         if code == EAGAIN || code == EWOULDBLOCK {
             return ThalwegError(
-                .timedOut, "the server did not let the load generator \(what) in time",
-                advice: "look whether the server still answers")
+                .timedOut,
+                "the server did not let the load generator \(what) in time",
+                advice: "look whether the server still answers"
+            )
         }
         return ThalwegError(
-            .connectionLost, "cannot \(what): \(errorText(code))",
-            advice: "look into the server's log")
+            .connectionLost,
+            "cannot \(what): \(errorText(code))",
+            advice: "look into the server's log"
+        )
     }
 
-    private func set<T>(_ level: Int32, _ option: Int32, _ value: T) {
+    private func set<T: BitwiseCopyable>(_ level: Int32, _ option: Int32, _ value: T) {
         var value = value
         // A refused option costs speed or a late error, never a wrong figure.
         setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<T>.size))
@@ -116,8 +128,10 @@ final class TCPSocket: @unchecked Sendable {
         defer { if let found { freeaddrinfo(found) } }
         guard status == 0 else {
             throw ThalwegError(
-                .invalidConfiguration, "host '\(endpoint.host)' is unknown",
-                advice: "write an address of this machine or a resolvable name")
+                .invalidConfiguration,
+                "host '\(endpoint.host)' is unknown",
+                advice: "write an address of this machine or a resolvable name"
+            )
         }
         var lastError: Int32 = 0
         var next = found
@@ -133,8 +147,10 @@ final class TCPSocket: @unchecked Sendable {
             close(descriptor)
         }
         throw ThalwegError(
-            .connectionLost, "\(endpoint) cannot be opened: \(errorText(lastError))",
-            advice: "check the address, and that a server listens there")
+            .connectionLost,
+            "\(endpoint) cannot be opened: \(errorText(lastError))",
+            advice: "check the address, and that a server listens there"
+        )
     }
 }
 

@@ -36,12 +36,17 @@ public struct EntityPicker: Sendable {
         let bits = random.next()
         let index: UInt64
         if hotBelow == 0 {
-            index = (bits >> 32) &* UInt64(count) >> 32
+            index = scaled(bits, count)
         } else if UInt32(truncatingIfNeeded: bits) & 0xffff < hotBelow {
-            index = (bits >> 32) &* UInt64(hotCount) >> 32
+            index = scaled(bits, hotCount)
         } else {
-            index = UInt64(hotCount) &+ (bits >> 32) &* UInt64(count &- hotCount) >> 32
+            index = UInt64(hotCount) &+ scaled(bits, count &- hotCount)
         }
         return first &+ index &* stride
+    }
+
+    /// The upper half of random bits as a number below `bound`.
+    @inline(__always) private func scaled(_ bits: UInt64, _ bound: UInt32) -> UInt64 {
+        ((bits >> 32) &* UInt64(bound)) >> 32
     }
 }

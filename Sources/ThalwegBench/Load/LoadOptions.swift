@@ -4,7 +4,9 @@ public import ThalwegModel
 public enum DurationText {
     /// Reads `10s`, `500ms`, `2m`, or seconds without a unit. Throws `invalid_configuration`.
     public static func parse(_ text: String) throws(ThalwegError) -> Duration {
-        let units: [(suffix: String, milliseconds: Double)] = [("ms", 1), ("s", 1_000), ("m", 60_000)]
+        let units: [(suffix: String, milliseconds: Double)] = [
+            ("ms", 1), ("s", 1_000), ("m", 60_000),
+        ]
         var number = text[...]
         var scale = 1_000.0
         if let unit = units.first(where: { text.hasSuffix($0.suffix) }) {
@@ -13,8 +15,10 @@ public enum DurationText {
         }
         guard let value = Double(number), value > 0, value * scale <= 86_400_000 else {
             throw ThalwegError(
-                .invalidConfiguration, "'\(text)' is not a duration",
-                advice: "write 10s, 500ms or 2m, at most a day")
+                .invalidConfiguration,
+                "'\(text)' is not a duration",
+                advice: "write 10s, 500ms or 2m, at most a day"
+            )
         }
         return .microseconds(Int64(value * scale * 1_000))
     }
@@ -56,13 +60,18 @@ public struct LoadOptions: Hashable, Sendable {
     }
 
     static func check(
-        _ option: String, _ value: Int, _ range: ClosedRange<Int>
+        _ option: String,
+        _ value: Int,
+        _ range: ClosedRange<Int>
     ) throws(ThalwegError) {
         guard range.contains(value) else {
             throw ThalwegError(
-                .invalidConfiguration, "\(option) is \(value)",
+                .invalidConfiguration,
+                "\(option) is \(value)",
                 advice: "choose \(range.lowerBound) to \(range.upperBound)",
-                limit: UInt64(range.upperBound), value: UInt64(clamping: value))
+                limit: UInt64(range.upperBound),
+                value: UInt64(clamping: value)
+            )
         }
     }
 }

@@ -7,6 +7,7 @@ struct LoadResult: Sendable {
     var writes: Int
     /// Bytes of whole frames.
     var bytes: Int
+    var frames: Int
     /// From the first write until the last worker's barrier was answered.
     var seconds: Double
     var writesOfWorkers: [Int]
@@ -32,28 +33,45 @@ final class LoadRun {
 
     /// Connects the workers. `makeLoad` gives each its writes.
     init(
-        _ options: LoadOptions, endpoint: Endpoint, topic: TopicID,
+        _ options: LoadOptions,
+        endpoint: Endpoint,
+        topic: TopicID,
         observer: ((Int) -> ((UnsafeRawBufferPointer) -> Void))? = nil,
         makeLoad: (Int) -> PlayerLoad
     ) throws {
         self.options = options
         workers = try (0..<options.workers).map { number in
             let connection = try BenchConnection(
-                endpoint, claim: .any, name: "bench-worker-\(number)")
+                endpoint,
+                claim: .any,
+                name: "bench-worker-\(number)"
+            )
             return LoadWorker(
-                connection, topic: topic, load: makeLoad(number), observer: observer?(number))
+                connection,
+                topic: topic,
+                load: makeLoad(number),
+                observer: observer?(number)
+            )
         }
     }
 
     /// The random load of worker `number`.
     static func randomLoad(
-        _ options: LoadOptions, worker number: Int, isPartitioned: Bool = false
+        _ options: LoadOptions,
+        worker number: Int,
+        isPartitioned: Bool = false
     ) -> PlayerLoad {
         let picker = EntityPicker(
-            entities: options.entities, hotPercent: options.hotPercent,
-            worker: isPartitioned ? number : 0, ofWorkers: isPartitioned ? options.workers : 1)
+            entities: options.entities,
+            hotPercent: options.hotPercent,
+            worker: isPartitioned ? number : 0,
+            ofWorkers: isPartitioned ? options.workers : 1
+        )
         return PlayerLoad(
-            seed: options.seed &* 1_000_003 &+ UInt64(number), mix: options.mix, picker: picker)
+            seed: options.seed &* 1_000_003 &+ UInt64(number),
+            mix: options.mix,
+            picker: picker
+        )
     }
 
     /// Threads that the workers share.
@@ -62,7 +80,7 @@ final class LoadRun {
         return min(max(1, workers.count), options.threads == 0 ? spare : options.threads)
     }
 
-    /// Starts a phase; ``finish(_:progress:phase:)`` waits for it.
+    /// Starts a phase; ``RunningLoad/finish(progress:phase:)`` waits for it.
     func start(_ end: End, progress: Progress) -> RunningLoad {
         let count = threadCount
         let start = monotonicNanoseconds()
@@ -70,10 +88,10 @@ final class LoadRun {
             let part = stride(from: index, to: workers.count, by: count).map { workers[$0] }
             let share = Double(part.count) / Double(max(1, workers.count))
             let pace = Pace(writesPerSecond: Double(options.rate) * share, start: start)
-            let (frameBytes, workers) = (options.frameBytes, part)
+            let frameBytes = options.frameBytes
             for worker in part { worker.resetCounts() }
             return WorkThread("bench-load-\(index)") {
-                try LoadRun.drive(workers, end, pace, start, frameBytes, progress)
+                try LoadRun.drive(part, end, pace, start, frameBytes, progress)
             }
         }
         return RunningLoad(threads: threads, workers: workers, start: start)
@@ -85,7 +103,11 @@ final class LoadRun {
 
     /// One thread: its workers in turn, a frame each, until the end; then their barriers.
     private static func drive(
-        _ workers: [LoadWorker], _ end: End, _ pace: Pace, _ start: UInt64, _ frameBytes: Int,
+        _ workers: [LoadWorker],
+        _ end: End,
+        _ pace: Pace,
+        _ start: UInt64,
+        _ frameBytes: Int,
         _ progress: Progress
     ) throws -> UInt64 {
         var pace = pace
@@ -93,6 +115,8 @@ final class LoadRun {
         switch end {
         case .after(let duration):
             let deadline = start + UInt64(duration.seconds * 1e9)
+            // Without workers the phase is there for its subscribers.
+            if workers.isEmpty { sleep(untilNanoseconds: deadline) }
             var now = start
             while now < deadline, !workers.isEmpty {
                 for worker in workers {
@@ -140,8 +164,11 @@ struct RunningLoad {
         return LoadResult(
             writes: workers.reduce(0) { $0 + $1.writes },
             bytes: workers.reduce(0) { $0 + $1.bytes },
-            seconds: Double(end - start) / 1e9, writesOfWorkers: workers.map(\.writes),
+            frames: workers.reduce(0) { $0 + $1.frames },
+            seconds: Double(end - start) / 1e9,
+            writesOfWorkers: workers.map(\.writes),
             clientCPUNanoseconds: cpu,
-            errors: workers.reduce(0) { $0 + $1.connection.unaskedErrors.count })
+            errors: workers.reduce(0) { $0 + $1.connection.unaskedErrors.count }
+        )
     }
 }

@@ -6,16 +6,20 @@ import ThalwegWire
 /// Handed from thread to thread between phases, never used by two at once.
 final class LoadWorker: @unchecked Sendable {
     let connection: BenchConnection
-    private let topic: TopicID
+    private var topic: TopicID
     private var load: PlayerLoad
     private var batch: PackedBatchWriter
     /// Sees each frame's payload before it is sent; for scenarios that follow what was written.
     private let observer: ((UnsafeRawBufferPointer) -> Void)?
     private(set) var writes = 0
+    /// Of whole frames.
     private(set) var bytes = 0
+    private(set) var frames = 0
 
     init(
-        _ connection: BenchConnection, topic: TopicID, load: consuming PlayerLoad,
+        _ connection: BenchConnection,
+        topic: TopicID,
+        load: consuming PlayerLoad,
         observer: ((UnsafeRawBufferPointer) -> Void)? = nil
     ) {
         self.connection = connection
@@ -25,9 +29,10 @@ final class LoadWorker: @unchecked Sendable {
         batch = PackedBatchWriter(capacity: 128 << 10)
     }
 
-    /// Goes on with other writes.
-    func change(to load: consuming PlayerLoad) {
+    /// Goes on with other writes, to `topic`.
+    func change(to load: consuming PlayerLoad, topic: TopicID) {
         self.load = load
+        self.topic = topic
     }
 
     var remainingInSequence: Int { load.remainingInSequence }
@@ -36,8 +41,11 @@ final class LoadWorker: @unchecked Sendable {
     func step(limitBytes: Int, limitWrites: Int) throws -> Int {
         batch.begin(topic, acknowledgement: .none)
         load.fill(
-            &batch, limitBytes: limitBytes, limitWrites: limitWrites,
-            seenMicroseconds: wallMicroseconds())
+            &batch,
+            limitBytes: limitBytes,
+            limitWrites: limitWrites,
+            seenMicroseconds: wallMicroseconds()
+        )
         let count = batch.count
         let frame = batch.finish(requestID: 0)
         if let observer {
@@ -46,11 +54,13 @@ final class LoadWorker: @unchecked Sendable {
         try connection.send(frame)
         writes += count
         bytes += frame.count
+        frames += 1
         return count
     }
 
     func resetCounts() {
         writes = 0
         bytes = 0
+        frames = 0
     }
 }

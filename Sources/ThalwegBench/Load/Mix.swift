@@ -1,5 +1,5 @@
 public import ThalwegModel
-public import ThalwegWire
+import ThalwegWire
 
 /// The shares of ASSERT, PATCH and RETRACT in a load, in percent.
 public struct Mix: Hashable, Sendable, CustomStringConvertible {
@@ -28,8 +28,10 @@ public struct Mix: Hashable, Sendable, CustomStringConvertible {
             asserts + patches + retracts == 100
         else {
             throw ThalwegError(
-                .invalidConfiguration, "'\(text)' is not a mix of operations",
-                advice: "write ASSERT/PATCH/RETRACT in percent, adding up to 100: 70/20/10")
+                .invalidConfiguration,
+                "'\(text)' is not a mix of operations",
+                advice: "write ASSERT/PATCH/RETRACT in percent, adding up to 100: 70/20/10"
+            )
         }
         self.init(unchecked: asserts, patches, retracts)
     }

@@ -16,7 +16,8 @@ public enum Player {
 
     /// Regions of different lengths; entity n lives in region n mod 8.
     public static let regions = [
-        "eu-west", "us-east", "ap-south", "sa-east", "af-north", "me-central", "oc-east", "eu-north",
+        "eu-west", "us-east", "ap-south", "sa-east", "af-north", "me-central", "oc-east",
+        "eu-north",
     ]
 
     public static func schema() throws(ThalwegError) -> Schema {
@@ -24,17 +25,26 @@ public enum Player {
     }
 
     public static func definition(
-        windowMilliseconds: Int, topic: String = Player.topic
+        windowMilliseconds: Int,
+        topic: String = Player.topic
     ) throws(ThalwegError) -> TopicDefinition {
         guard windowMilliseconds >= 1, windowMilliseconds <= 60_000 else {
             throw .exceeded(
-                .invalidOptions, "the window in milliseconds", value: windowMilliseconds,
-                limit: 60_000, advice: "choose a window of 1 to 60,000 ms")
+                .invalidOptions,
+                "the window in milliseconds",
+                value: windowMilliseconds,
+                limit: 60_000,
+                advice: "choose a window of 1 to 60,000 ms"
+            )
         }
         return TopicDefinition(
-            name: topic, keyKind: .u64, schema: try schema(),
+            name: topic,
+            keyKind: .u64,
+            schema: try schema(),
             options: TopicOptions(
-                writes: .coalesced(windowMicroseconds: UInt32(windowMilliseconds * 1_000))))
+                writes: .coalesced(windowMicroseconds: UInt32(windowMilliseconds * 1_000))
+            )
+        )
     }
 
     // Where the fields stand in a row; `PlayerTests` holds these to `RowLayout`.

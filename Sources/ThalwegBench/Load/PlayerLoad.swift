@@ -1,5 +1,5 @@
-// Safe: `rows` is this load's own allocation of eight rows of `rowStride` bytes, each larger than the
-// largest row; every store below is to a constant offset inside one of them. `patchValues` has
+// Safe: `rows` is this load's own allocation of eight rows of `rowStride` bytes, each larger than
+// the largest row; every store below is to a constant offset inside one of them. `patchValues` has
 // room for the largest patch (8 + 8 + 8 bytes).
 import ThalwegModel
 public import ThalwegWire
@@ -54,12 +54,15 @@ public struct PlayerLoad: ~Copyable, @unchecked Sendable {
     /// Entities of the sequence that are not written yet.
     public var remainingInSequence: Int { sequence.count }
 
-    /// Adds writes to `batch` until it has `limitBytes` of payload or `limitWrites`; in the sequence
-    /// stops at its end.
+    /// Adds writes to `batch` until it has `limitBytes` of payload or `limitWrites`; in the
+    /// sequence stops at its end.
     ///
     /// - Parameter seenMicroseconds: the time that ASSERTs carry in `seen`.
     public mutating func fill(
-        _ batch: inout PackedBatchWriter, limitBytes: Int, limitWrites: Int, seenMicroseconds: Int64
+        _ batch: inout PackedBatchWriter,
+        limitBytes: Int,
+        limitWrites: Int,
+        seenMicroseconds: Int64
     ) {
         if !sequence.isEmpty {
             while batch.byteCount < limitBytes, batch.count < limitWrites, !sequence.isEmpty {
@@ -81,7 +84,10 @@ public struct PlayerLoad: ~Copyable, @unchecked Sendable {
     }
 
     @inline(__always) private mutating func assert(
-        _ entity: UInt64, _ bits: UInt64, _ seen: Int64, _ batch: inout PackedBatchWriter
+        _ entity: UInt64,
+        _ bits: UInt64,
+        _ seen: Int64,
+        _ batch: inout PackedBatchWriter
     ) {
         let more = random.next()
         let region = Int(truncatingIfNeeded: entity & 7)
@@ -100,14 +106,18 @@ public struct PlayerLoad: ~Copyable, @unchecked Sendable {
         store(more >> 20, row, Player.score)
         store(UInt64(bitPattern: seen), row, Player.seen)
         batch.assert(
-            key: entity, row: UnsafeRawBufferPointer(start: row, count: rowSizes[region]))
+            key: entity,
+            row: UnsafeRawBufferPointer(start: row, count: rowSizes[region])
+        )
     }
 
     @inline(__always) private mutating func patch(
-        _ entity: UInt64, _ bits: UInt64, _ batch: inout PackedBatchWriter
+        _ entity: UInt64,
+        _ bits: UInt64,
+        _ batch: inout PackedBatchWriter
     ) {
         var values = random.next()
-        let mask = masks[Int(truncatingIfNeeded: (bits >> 48) &* UInt64(masks.count) >> 16)]
+        let mask = masks[Int(truncatingIfNeeded: ((bits >> 48) &* UInt64(masks.count)) >> 16)]
         var position = 0
         var rest = mask
         while rest != 0 {
@@ -130,12 +140,16 @@ public struct PlayerLoad: ~Copyable, @unchecked Sendable {
             values = values >> 16 | values << 48
         }
         batch.patch(
-            key: entity, mask: mask,
-            values: UnsafeRawBufferPointer(start: patchValues, count: position))
+            key: entity,
+            mask: mask,
+            values: UnsafeRawBufferPointer(start: patchValues, count: position)
+        )
     }
 
     @inline(__always) private func store<T: FixedWidthInteger & BitwiseCopyable>(
-        _ value: T, _ target: UnsafeMutableRawPointer, _ offset: Int
+        _ value: T,
+        _ target: UnsafeMutableRawPointer,
+        _ offset: Int
     ) {
         target.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
     }

@@ -63,6 +63,8 @@ func wallMicroseconds() -> Int64 {
 /// Sleeps until the clock of ``monotonicNanoseconds()`` shows `deadline`.
 func sleep(untilNanoseconds deadline: UInt64) {
     var time = timespec(
-        tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
+        tv_sec: Int(deadline / 1_000_000_000),
+        tv_nsec: Int(deadline % 1_000_000_000)
+    )
     while clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nil) == EINTR {}
 }

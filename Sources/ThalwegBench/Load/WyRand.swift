@@ -15,6 +15,6 @@
 
     /// A number below `bound`, by multiplication: the bias of at most 2⁻³² does not show in a load.
     @inlinable public mutating func below(_ bound: UInt32) -> UInt32 {
-        UInt32(truncatingIfNeeded: (next() >> 32) &* UInt64(bound) >> 32)
+        UInt32(truncatingIfNeeded: ((next() >> 32) &* UInt64(bound)) >> 32)
     }
 }

@@ -27,8 +27,13 @@ final class MeasuredServer {
             return
         }
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
-        let started = try MeasuredServer.start(options, scratch)
-        (process, endpoint, processID) = (started, started.endpoint, started.processID)
+        do {
+            let started = try MeasuredServer.start(options, scratch)
+            (process, endpoint, processID) = (started, started.endpoint, started.processID)
+        } catch {
+            try? FileManager.default.removeItem(at: scratch)
+            throw error
+        }
     }
 
     deinit {
@@ -45,8 +50,10 @@ final class MeasuredServer {
     func restart() throws -> (stopSeconds: Double, startedAt: UInt64) {
         guard let old = process else {
             throw ThalwegError(
-                .invalidConfiguration, "a server that runs already is not restarted",
-                advice: "leave --server out")
+                .invalidConfiguration,
+                "a server that runs already is not restarted",
+                advice: "leave --server out"
+            )
         }
         let seconds = old.stop(timeoutSeconds: 120)
         let startedAt = monotonicNanoseconds()
@@ -68,18 +75,23 @@ final class MeasuredServer {
             executable: runningExecutable(options),
             arguments: ["serve"] + options.serverArguments + [
                 "--listen", "127.0.0.1:0", "--data", data.path, "--json-ready",
-            ], scratch: scratch, timeoutSeconds: 300)
+            ],
+            scratch: scratch,
+            timeoutSeconds: 300
+        )
     }
 
     /// Starts a sink beside the server, or an echo.
     static func startSink(
-        _ options: ServerOptions, mode: Sink.Mode = .discard
+        _ options: ServerOptions,
+        mode: Sink.Mode = .discard
     ) throws -> ServerProcess {
         try ServerProcess(
             executable: runningExecutable(options),
             arguments: ["bench-sink", "--listen", "127.0.0.1:0", "--json-ready"]
                 + (mode == .echo ? ["--echo"] : []),
-            scratch: FileManager.default.temporaryDirectory)
+            scratch: FileManager.default.temporaryDirectory
+        )
     }
 
     private static func runningExecutable(_ options: ServerOptions) throws -> String {

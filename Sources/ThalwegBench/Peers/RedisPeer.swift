@@ -23,29 +23,37 @@ struct RedisPeer {
             let endpoint = try Endpoint(parsing: address)
             progress.say("redis at \(address)")
             return Figures(
-                withoutLog: try run(benchmark, endpoint.port, host: endpoint.host), withLog: nil,
-                note: "\(label); a server that ran already, its persistence is not known")
+                withoutLog: try run(benchmark, endpoint.port, host: endpoint.host),
+                withLog: nil,
+                note: "\(label); a server that ran already, its persistence is not known"
+            )
         }
         let server = try Self.find("redis-server")
         progress.say("redis without a log")
         let without = try spawned(server, benchmark, ["--save", "", "--appendonly", "no"])
         progress.say("redis with a log, synced each second")
         let with = try spawned(
-            server, benchmark,
-            ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"])
+            server,
+            benchmark,
+            ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]
+        )
         return Figures(
-            withoutLog: without, withLog: with,
+            withoutLog: without,
+            withLog: with,
             note: "\(label); the first figure writes no log at all, which is the easier job: ours "
-                + "is durable before it is visible")
+                + "is durable before it is visible"
+        )
     }
 
     private var label: String {
-        "redis-benchmark SET, \(clients) clients, 64 in each pipeline, values of \(valueBytes) bytes, "
+        "redis-benchmark SET, \(clients) clients, 64 in a pipeline, values of \(valueBytes) bytes, "
             + "\(keys) keys"
     }
 
     private func spawned(
-        _ server: String, _ benchmark: String, _ arguments: [String]
+        _ server: String,
+        _ benchmark: String,
+        _ arguments: [String]
     ) throws -> Double {
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("thalweg-bench-redis-\(UUID().uuidString)")
@@ -70,8 +78,10 @@ struct RedisPeer {
         while (try? TCPSocket.connect(to: endpoint, timeoutSeconds: 1)) == nil {
             guard process.isRunning, monotonicNanoseconds() < deadline else {
                 throw ThalwegError(
-                    .connectionLost, "redis-server does not listen on port \(port)",
-                    advice: "start it by hand and give --redis HOST:PORT")
+                    .connectionLost,
+                    "redis-server does not listen on port \(port)",
+                    advice: "start it by hand and give --redis HOST:PORT"
+                )
             }
             usleep(10_000)
         }
@@ -97,8 +107,10 @@ struct RedisPeer {
         let text = String(decoding: data, as: UTF8.self)
         guard let figure = Self.requestsPerSecond(csv: text) else {
             throw ThalwegError(
-                .connectionLost, "redis-benchmark gave no figure: \(text.suffix(300))",
-                advice: "run it by hand to see why")
+                .connectionLost,
+                "redis-benchmark gave no figure: \(text.suffix(300))",
+                advice: "run it by hand to see why"
+            )
         }
         return figure
     }
@@ -119,8 +131,10 @@ struct RedisPeer {
             if access(candidate, X_OK) == 0 { return candidate }
         }
         throw ThalwegError(
-            .invalidConfiguration, "\(name) is not installed",
-            advice: "apt-get install redis-server redis-tools, or leave --redis out")
+            .invalidConfiguration,
+            "\(name) is not installed",
+            advice: "apt-get install redis-server redis-tools, or leave --redis out"
+        )
     }
 
     private static func freePort() throws(ThalwegError) -> UInt16 {

@@ -2,14 +2,15 @@
 public struct ServerOptions: Hashable, Sendable {
     /// A server that runs already; `nil` to start one and end it afterwards.
     public var server: Endpoint?
-    /// The process of that server, to read its processor time and memory; `nil` for the one that its
-    /// counter `pid` tells, if any.
+    /// The process of that server, to read its processor time and memory; `nil` for the one that
+    /// its counter `pid` tells, if any.
     public var serverProcessID: Int32?
     /// The command that servers and sinks are started with; `nil` for the running one.
     public var executable: String?
     /// What stands between `serve` and the scenario's own arguments.
     public var serverArguments: [String] = []
-    /// A folder on the disk that the log is to be measured on; `nil` for the system's temporary one.
+    /// A folder on the disk that the log is to be measured on; `nil` for the system's temporary
+    /// one.
     public var scratchFolder: String?
 
     public init() {}

@@ -2,7 +2,8 @@ import Foundation
 import Glibc
 import ThalwegModel
 
-/// A server that a scenario started for itself: its process, where it listens, and its processor time.
+/// A server that a scenario started for itself: its process, where it listens, and its processor
+/// time.
 final class ServerProcess {
     let endpoint: Endpoint
     let processID: Int32
@@ -18,13 +19,18 @@ final class ServerProcess {
     /// Starts `executable` and waits for its line of JSON on the standard output. What it says on
     /// the standard error is kept in `scratch` and shown where it fails to start.
     init(
-        executable: String, arguments: [String], scratch: URL, timeoutSeconds: Int = 60
+        executable: String,
+        arguments: [String],
+        scratch: URL,
+        timeoutSeconds: Int = 60
     ) throws {
         errorFile = scratch.appendingPathComponent("server-\(UUID().uuidString).log")
         guard FileManager.default.createFile(atPath: errorFile.path, contents: nil) else {
             throw ThalwegError(
-                .storageFailed, "\(errorFile.path) cannot be created",
-                advice: "choose another folder for temporary files")
+                .storageFailed,
+                "\(errorFile.path) cannot be created",
+                advice: "choose another folder for temporary files"
+            )
         }
         process = Process()
         output = Pipe()
@@ -37,11 +43,15 @@ final class ServerProcess {
             try process.run()
         } catch {
             throw ThalwegError(
-                .invalidConfiguration, "\(executable) cannot be started: \(error)",
-                advice: "give the path of the thalweg command")
+                .invalidConfiguration,
+                "\(executable) cannot be started: \(error)",
+                advice: "give the path of the thalweg command"
+            )
         }
         let line = ServerProcess.firstLine(
-            output.fileHandleForReading.fileDescriptor, timeoutSeconds: timeoutSeconds)
+            output.fileHandleForReading.fileDescriptor,
+            timeoutSeconds: timeoutSeconds
+        )
         guard let line, let ready = try? JSONDecoder().decode(ReadyLine.self, from: line),
             let endpoint = try? Endpoint(parsing: ready.listening)
         else {
@@ -50,7 +60,8 @@ final class ServerProcess {
             throw ThalwegError(
                 .connectionLost,
                 "'\(arguments.first ?? "")' did not say where it listens: \(said.suffix(2_000))",
-                advice: "start it by hand to see why, or give --server")
+                advice: "start it by hand to see why, or give --server"
+            )
         }
         self.endpoint = endpoint
         processID = ready.pid

@@ -6,10 +6,10 @@ import ThalwegWire
 
 /// A server that reads and discards: what receiving the load costs at the least.
 ///
-/// One thread, `poll`, 256 KiB a read. Of each frame it parses the sixteen bytes of header, to find the
-/// next one; no payload is read and no sum checked. It answers `hello`, `create_topic`, `flush` and
-/// `status` as a server without records would, and every other request that wants an answer with
-/// `not_supported`. As an echo it sends back what it gets and parses nothing.
+/// One thread, `poll`, 256 KiB a read. Of each frame it parses the sixteen bytes of header, to find
+/// the next one; no payload is read and no sum checked. It answers `hello`, `create_topic`, `flush`
+/// and `status` as a server without records would, and every other request that wants an answer
+/// with `not_supported`. As an echo it sends back what it gets and parses nothing.
 public final class Sink: Sendable {
     public enum Mode: Hashable, Sendable {
         case discard
@@ -39,6 +39,33 @@ public final class Sink: Sendable {
 
     /// Serves until ``stop()``.
     public func run() throws(ThalwegError) {
+        switch mode {
+        case .discard: try runDiscarding()
+        case .echo: try runEchoing()
+        }
+    }
+
+    /// A thread for each connection, in `recv` or `send`: no echo over TCP answers sooner.
+    private func runEchoing() throws(ThalwegError) {
+        var waiting = pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0)
+        while !stopping.load(ordering: .relaxed) {
+            guard retryingInterrupts({ poll(&waiting, 1, 100) }) > 0 else { continue }
+            let socket = try listener.accept()
+            _ = WorkThread("bench-echo") { [self] in
+                let room = UnsafeMutableRawBufferPointer.allocate(
+                    byteCount: 256 << 10,
+                    alignment: 16
+                )
+                defer { room.deallocate() }
+                while let count = try socket.receive(into: room), count > 0 {
+                    readBytes.wrappingAdd(UInt64(count), ordering: .relaxed)
+                    try socket.send(UnsafeRawBufferPointer(rebasing: room[..<count]))
+                }
+            }
+        }
+    }
+
+    private func runDiscarding() throws(ThalwegError) {
         let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
         defer { room.deallocate() }
         var peers: [Peer] = []
@@ -57,7 +84,8 @@ public final class Sink: Sendable {
                 let peer = Peer(try listener.accept())
                 peers.append(peer)
                 waiting.append(
-                    pollfd(fd: peer.socket.descriptor, events: Int16(POLLIN), revents: 0))
+                    pollfd(fd: peer.socket.descriptor, events: Int16(POLLIN), revents: 0)
+                )
             }
         }
     }
@@ -67,12 +95,8 @@ public final class Sink: Sendable {
         // Whatever goes wrong with a connection ends it: its client reports the rest.
         guard let count = try? peer.socket.receive(into: room), count > 0 else { return false }
         readBytes.wrappingAdd(UInt64(count), ordering: .relaxed)
-        let received = UnsafeRawBufferPointer(rebasing: room[..<count])
         do {
-            switch mode {
-            case .echo: try peer.socket.send(received)
-            case .discard: try peer.skim(received)
-            }
+            try peer.skim(UnsafeRawBufferPointer(rebasing: room[..<count]))
             return true
         } catch {
             return false
@@ -149,10 +173,14 @@ private final class Peer {
         case .hello:
             bytes = try Frame.bytes(
                 Welcome(
-                    server: UniqueID(high: 0, low: 0), source: SourceID(1),
+                    server: UniqueID(high: 0, low: 0),
+                    source: SourceID(1),
                     maximumFrameBytes: UInt32(Limits.frameBytes),
-                    maximumWritesPerBatch: 1 << 20, serverVersion: "sink"),
-                requestID: number)
+                    maximumWritesPerBatch: 1 << 20,
+                    serverVersion: "sink"
+                ),
+                requestID: number
+            )
         case .createTopic:
             bytes = try Frame.bytes(topicInfo(), requestID: number)
         case .flush: bytes = Frame.bytes(Flushed(), requestID: number)
@@ -162,7 +190,8 @@ private final class Peer {
         default:
             bytes = Frame.bytes(
                 ThalwegError(.notSupported, "a sink does not answer this request"),
-                requestID: number)
+                requestID: number
+            )
         }
         var failure: ThalwegError?
         bytes.withUnsafeBytes { frame in
@@ -192,7 +221,12 @@ private final class Peer {
             preconditionFailure("a definition was read or an error thrown")
         }
         return TopicInfo(
-            id: TopicID(1), definition: definition, lastOffset: .start, liveRecords: 0,
-            memoryBytes: 0, oldestResumableOffset: .start)
+            id: TopicID(1),
+            definition: definition,
+            lastOffset: .start,
+            liveRecords: 0,
+            memoryBytes: 0,
+            oldestResumableOffset: .start
+        )
     }
 }

@@ -13,7 +13,9 @@ public struct Latencies: Codable, Hashable, Sendable {
 /// Collects latencies, in nanoseconds, with three digits.
 struct LatencyRecorder: Sendable {
     private var histogram = Histogram<UInt64>(
-        highestTrackableValue: 3_600_000_000_000, numberOfSignificantValueDigits: .three)
+        highestTrackableValue: 3_600_000_000_000,
+        numberOfSignificantValueDigits: .three
+    )
 
     mutating func record(nanoseconds: UInt64) {
         histogram.record(min(nanoseconds, 3_600_000_000_000))
@@ -26,7 +28,12 @@ struct LatencyRecorder: Sendable {
             Double(histogram.valueAtPercentile(percentile)) / 1_000
         }
         return Latencies(
-            count: Int(histogram.totalCount), p50Us: at(50), p90Us: at(90), p99Us: at(99),
-            p999Us: at(99.9), maxUs: Double(histogram.max) / 1_000)
+            count: Int(histogram.totalCount),
+            p50Us: at(50),
+            p90Us: at(90),
+            p99Us: at(99),
+            p999Us: at(99.9),
+            maxUs: Double(histogram.max) / 1_000
+        )
     }
 }

@@ -5,7 +5,8 @@ import Glibc
 public struct Machine: Codable, Hashable, Sendable {
     public var cores: Int
     public var model: String
-    public var kernel: String
+    /// The operating system's name and version.
+    public var system: String
 
     /// This machine.
     public static func current() -> Machine {
@@ -18,6 +19,9 @@ public struct Machine: Codable, Hashable, Sendable {
         }
         let version = ProcessInfo.processInfo.operatingSystemVersionString
         return Machine(
-            cores: ProcessInfo.processInfo.activeProcessorCount, model: model, kernel: version)
+            cores: ProcessInfo.processInfo.activeProcessorCount,
+            model: model,
+            system: version
+        )
     }
 }

@@ -34,7 +34,8 @@ final class Progress: Sendable {
                 let seconds = Double(time - start) / 1e9
                 say(
                     "\(phase) \(Figure.text(seconds, 0)) s: \(Figure.count(Double(now))) writes, "
-                        + "\(Figure.count(rate))/s")
+                        + "\(Figure.count(rate))/s"
+                )
                 (last, lastTime) = (now, time)
             }
         }

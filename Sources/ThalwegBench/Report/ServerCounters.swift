@@ -5,7 +5,8 @@ struct ServerCounters: Sendable {
 
     /// Those that tell a state and not how often something happened.
     private static let states: Set<String> = [
-        "memory_bytes", "records", "window_us", "fsync_always", "pid",
+        "connections", "fsync_always", "log_segments", "loops", "memory_bytes", "pid", "records",
+        "snapshot_index", "tombstones", "topics", "window_us",
     ]
 
     func now(_ name: String) -> UInt64? { after[name] }

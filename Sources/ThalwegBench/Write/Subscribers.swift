@@ -20,8 +20,8 @@ struct SubscriberResult: Sendable {
 
 /// All subscribers of a run, on one thread.
 ///
-/// The first checks every sum and walks every eighth delivery for latencies; the others only count, from
-/// the head of each delivery, so that a hundred of them leave the machine to the server.
+/// The first checks every sum and walks every eighth delivery for latencies; the others only count,
+/// from the head of each delivery, so that a hundred of them leave the machine to the server.
 final class Subscribers: @unchecked Sendable {
     private let connections: [BenchConnection]
     private let isBootstrap: Bool
@@ -36,7 +36,11 @@ final class Subscribers: @unchecked Sendable {
 
     /// Connects and subscribes; from the start with `bootstrap`, else from now.
     init(
-        count: Int, endpoint: Endpoint, topic: TopicID, bootstrap: Bool, includePrevious: Bool
+        count: Int,
+        endpoint: Endpoint,
+        topic: TopicID,
+        bootstrap: Bool,
+        includePrevious: Bool
     ) throws {
         isBootstrap = bootstrap
         resume = Array(repeating: .start, count: count)
@@ -47,7 +51,10 @@ final class Subscribers: @unchecked Sendable {
         started = monotonicNanoseconds()
         for connection in connections {
             let subscribe = Subscribe(
-                topic, from: bootstrap ? .start : .now, includesPrevious: includePrevious)
+                topic,
+                from: bootstrap ? .start : .now,
+                includesPrevious: includePrevious
+            )
             _ = try connection.request(subscribe, answer: Subscribed.self)
         }
     }
@@ -129,7 +136,10 @@ final class Subscribers: @unchecked Sendable {
             else { continue }
             let seen = Int64(
                 littleEndian: change.row.loadUnaligned(
-                    fromByteOffset: Player.seen, as: Int64.self))
+                    fromByteOffset: Player.seen,
+                    as: Int64.self
+                )
+            )
             recorder.record(nanoseconds: UInt64(max(0, now - seen)) * 1_000)
         }
     }

@@ -27,7 +27,8 @@ public struct WriteReport: Report {
     public var hotPct: Int
     public var rate: Int
     public var subscribers: Int
-    /// Writes of one frame, on average; each worker has as many frames under way as the socket takes.
+    /// Writes of one frame, on average; each worker has as many frames under way as the socket
+    /// takes.
     public var writesPerFrame: Double
     public var acknowledgement = "none, one flush barrier for each worker at the end"
 
@@ -86,7 +87,8 @@ public struct WriteReport: Report {
             ("rate", "\(Figure.count(opsPerSecond))/s"),
             (
                 "a worker",
-                "\(Figure.count(workerOpsPerSecond.min)) – \(Figure.count(workerOpsPerSecond.max))/s"
+                "\(Figure.count(workerOpsPerSecond.min)) – "
+                    + "\(Figure.count(workerOpsPerSecond.max))/s"
                     + " (\(workers) workers, \(threads) threads)"
             ),
             ("errors", "\(errors)"),
@@ -105,7 +107,8 @@ public struct WriteReport: Report {
         if let latency = notificationLatency {
             let (half, most) = (latency.p50Us / 1_000, latency.p99Us / 1_000)
             rows.append(
-                ("their latency", "p50 \(Figure.text(half, 1)) ms, p99 \(Figure.text(most, 1)) ms"))
+                ("their latency", "p50 \(Figure.text(half, 1)) ms, p99 \(Figure.text(most, 1)) ms")
+            )
         }
         if let bootstrapMs { rows.append(("bootstrap", Figure.text(bootstrapMs, 1) + " ms")) }
         if let sink = sinkOpsPerSecond {

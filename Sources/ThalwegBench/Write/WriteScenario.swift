@@ -4,18 +4,23 @@ import ThalwegWire
 
 /// Many sources write as fast as the server takes it: `thalweg bench write`.
 ///
-/// Starts a server unless one is given, runs the load, and then, in the same run, the peers that were
-/// asked for. Throws what the server answers to a handshake or a topic, and `connection_lost`.
+/// Starts a server unless one is given, runs the load, and then, in the same run, the peers that
+/// were asked for. Throws what the server answers to a handshake or a topic, and `connection_lost`.
 public func runWrite(_ options: WriteOptions) throws -> WriteReport {
     try options.load.check()
     try LoadOptions.check("--subscribers", options.subscribers, 0...16_384)
     let progress = Progress(quiet: options.quiet)
     var report = try measureWrites(options, progress)
-    if options.sink { try measureSink(options, progress, &report) }
+    if options.sink {
+        try measureSink(options, Progress(quiet: options.quiet), &report)
+    }
     if let redis = options.redis {
         let peer = RedisPeer(
-            valueBytes: Int(report.bytesPerOp.rounded()), clients: max(1, options.load.workers),
-            keys: options.load.entities, seconds: options.duration.seconds)
+            valueBytes: max(1, Int(report.bytesPerOp.rounded())),
+            clients: max(1, options.load.workers),
+            keys: options.load.entities,
+            seconds: options.duration.seconds
+        )
         let figures = try peer.measure(redis, progress)
         report.redisOpsPerSecond = figures.withoutLog
         report.redisAofOpsPerSecond = figures.withLog
@@ -27,12 +32,15 @@ public func runWrite(_ options: WriteOptions) throws -> WriteReport {
 }
 
 private func measureWrites(
-    _ options: WriteOptions, _ progress: Progress
+    _ options: WriteOptions,
+    _ progress: Progress
 ) throws -> WriteReport {
     let server = try MeasuredServer(options.server)
+    defer { server.stop() }
     let control = try BenchConnection(server.endpoint, claim: .readOnly, name: "bench")
     let topic = try control.createTopic(
-        Player.definition(windowMilliseconds: options.windowMilliseconds))
+        Player.definition(windowMilliseconds: options.windowMilliseconds)
+    )
     let load = try LoadRun(options.load, endpoint: server.endpoint, topic: topic.id) {
         LoadRun.randomLoad(options.load, worker: $0)
     }
@@ -40,8 +48,12 @@ private func measureWrites(
         options.subscribers == 0
         ? nil
         : try Subscribers(
-            count: options.subscribers, endpoint: server.endpoint, topic: topic.id,
-            bootstrap: options.bootstrap, includePrevious: options.includePrevious)
+            count: options.subscribers,
+            endpoint: server.endpoint,
+            topic: topic.id,
+            bootstrap: options.bootstrap,
+            includePrevious: options.includePrevious
+        )
     let before = try control.status()
     let cpuBefore = server.cpuNanoseconds
     let receiving = subscribers?.start()
@@ -55,8 +67,11 @@ private func measureWrites(
         received = try receiving.join().value
     }
     var report = WriteReport(
-        options, result, threads: load.threadCount,
-        counters: ServerCounters(before: before, after: after))
+        options,
+        result,
+        threads: load.threadCount,
+        counters: ServerCounters(before: before, after: after)
+    )
     if case .coalesced(let window) = topic.definition.options.writes {
         report.windowMs = Double(window) / 1_000
     }
@@ -68,19 +83,22 @@ private func measureWrites(
 }
 
 private func measureSink(
-    _ options: WriteOptions, _ progress: Progress, _ report: inout WriteReport
+    _ options: WriteOptions,
+    _ progress: Progress,
+    _ report: inout WriteReport
 ) throws {
     let sink = try MeasuredServer.startSink(options.server)
+    defer { sink.stop() }
     let control = try BenchConnection(sink.endpoint, claim: .readOnly, name: "bench")
     let topic = try control.createTopic(
-        Player.definition(windowMilliseconds: options.windowMilliseconds))
+        Player.definition(windowMilliseconds: options.windowMilliseconds)
+    )
     let load = try LoadRun(options.load, endpoint: sink.endpoint, topic: topic.id) {
         LoadRun.randomLoad(options.load, worker: $0)
     }
     let before = ProcessFigures.cpuNanoseconds(of: sink.processID)
     let result = try load.run(.after(options.duration), progress: progress, phase: "sink")
     let after = ProcessFigures.cpuNanoseconds(of: sink.processID)
-    sink.stop()
     guard result.writes > 0 else { return }
     report.sinkOpsPerSecond = result.writesPerSecond
     report.ratioToSink = report.opsPerSecond / result.writesPerSecond
@@ -94,24 +112,36 @@ private func measureSink(
 
 extension WriteReport {
     init(
-        _ options: WriteOptions, _ result: LoadResult, threads: Int, counters: ServerCounters
+        _ options: WriteOptions,
+        _ result: LoadResult,
+        threads: Int,
+        counters: ServerCounters
     ) {
         let writes = Double(max(1, result.writes))
-        let frames = max(1, (writes * 70 / Double(options.load.frameBytes)).rounded())
         self.init(
-            commandLine: options.commandLine, machine: .current(), seed: options.load.seed,
+            commandLine: options.commandLine,
+            machine: .current(),
+            seed: options.load.seed,
             sharedMachine: "the load generator and all peers run on the server's machine",
-            workers: options.load.workers, threads: threads, entities: options.load.entities,
-            mix: options.load.mix.description, hotPct: options.load.hotPercent,
-            rate: options.load.rate, subscribers: options.subscribers,
-            writesPerFrame: writes / frames, durationS: result.seconds, ops: result.writes,
+            workers: options.load.workers,
+            threads: threads,
+            entities: options.load.entities,
+            mix: options.load.mix.description,
+            hotPct: options.load.hotPercent,
+            rate: options.load.rate,
+            subscribers: options.subscribers,
+            writesPerFrame: Double(result.writes) / Double(max(1, result.frames)),
+            durationS: result.seconds,
+            ops: result.writes,
             opsPerSecond: result.writesPerSecond,
             workerOpsPerSecond: Spread(
-                result.writesOfWorkers.map { Double($0) / result.seconds }),
+                result.writesOfWorkers.map { Double($0) / result.seconds }
+            ),
             errors: result.errors + Int(counters.grown("invalid") ?? 0),
             bytesPerOp: Double(result.bytes) / writes,
             clientCpuNsPerOp: Double(result.clientCPUNanoseconds) / writes,
-            serverCounters: counters.all)
+            serverCounters: counters.all
+        )
         fsync = counters.now("fsync_always").map { $0 == 0 ? "not always" : "always" }
         fsyncs = counters.grown("fsyncs")
         entries = counters.grown("entries")

@@ -31,7 +31,8 @@ extension ConnectionState {
             throw ThalwegError(
                 .invalidFrame,
                 "the greeting was answered with a frame of type \(frame.header.rawType)",
-                advice: "check that a Thalweg server listens at this address")
+                advice: "check that a Thalweg server listens at this address"
+            )
         }
     }
 
@@ -51,8 +52,10 @@ extension ConnectionState {
         let id = frame.header.requestID
         guard let type = frame.header.type else {
             throw ThalwegError(
-                .unknownFrameType, "the server sent a frame of type \(frame.header.rawType)",
-                advice: "update the client")
+                .unknownFrameType,
+                "the server sent a frame of type \(frame.header.rawType)",
+                advice: "update the client"
+            )
         }
         switch type {
         case .changes: return try receivedChanges(id, frame.payload)
@@ -73,7 +76,9 @@ extension ConnectionState {
         }
         guard type == pending.request.expects else {
             throw ThalwegError(
-                .invalidFrame, "request \(id) was answered with a frame of type \(type)")
+                .invalidFrame,
+                "request \(id) was answered with a frame of type \(type)"
+            )
         }
         return finish(id, .success(Answer(type: type, payload: Array(frame.payload))))
     }

@@ -14,6 +14,8 @@ struct OpenSubscription {
     var resume: Offset?
     /// What the reader holds is void: its next delivery is a reset.
     var startsOver = false
+    /// Closed at the server until the reader has room again.
+    var isParked = false
 }
 
 /// What the machine asked the server on its own account.
@@ -28,13 +30,19 @@ extension ConnectionState {
     // MARK: The user's events
 
     mutating func subscribe(
-        _ token: SubscriptionToken, _ request: Subscribe, topicName: String, keyKind: KeyKind
+        _ token: SubscriptionToken,
+        _ request: Subscribe,
+        topicName: String,
+        keyKind: KeyKind
     ) -> [ConnectionAction] {
         if case .closed(let error) = phase {
             return [.ended(token, error ?? ConnectionState.closedError)]
         }
         subscriptions[token] = OpenSubscription(
-            request: request, topicName: topicName, keyKind: keyKind)
+            request: request,
+            topicName: topicName,
+            keyKind: keyKind
+        )
         return phase == .ready ? open(token) : []
     }
 
@@ -43,6 +51,26 @@ extension ConnectionState {
         guard let number = subscription.number else { return [] }
         subscriptionsByNumber[number] = nil
         return phase == .ready ? unsubscribe(number: number) : []
+    }
+
+    /// The reader's buffer is full, and reading must go on for others: what is on its way is thrown
+    /// away, and ``unpark(_:)`` asks for it again, behind the last delivery that was kept.
+    mutating func park(_ token: SubscriptionToken) -> [ConnectionAction] {
+        guard var subscription = subscriptions[token], let number = subscription.number else {
+            return []
+        }
+        subscription.isParked = true
+        subscription.number = nil
+        subscriptions[token] = subscription
+        subscriptionsByNumber[number] = nil
+        return phase == .ready ? unsubscribe(number: number) : []
+    }
+
+    /// The reader has room again.
+    mutating func unpark(_ token: SubscriptionToken) -> [ConnectionAction] {
+        guard subscriptions[token]?.isParked == true else { return [] }
+        subscriptions[token]?.isParked = false
+        return phase == .ready ? open(token) : []
     }
 
     // MARK: The connection's events
@@ -58,7 +86,8 @@ extension ConnectionState {
     }
 
     mutating func receivedChanges(
-        _ number: UInt32, _ payload: UnsafeRawBufferPointer
+        _ number: UInt32,
+        _ payload: UnsafeRawBufferPointer
     ) throws(ThalwegError) -> [ConnectionAction] {
         // Deliveries of a subscription just closed may still be on their way.
         guard let token = subscriptionsByNumber[number], var subscription = subscriptions[token]
@@ -82,7 +111,9 @@ extension ConnectionState {
     }
 
     mutating func receivedInternal(
-        _ purpose: InternalRequest, _ type: FrameType, _ payload: UnsafeRawBufferPointer
+        _ purpose: InternalRequest,
+        _ type: FrameType,
+        _ payload: UnsafeRawBufferPointer
     ) throws(ThalwegError) -> [ConnectionAction] {
         switch (purpose, type) {
         case (.subscribe(let token), .subscribed):
@@ -108,7 +139,8 @@ extension ConnectionState {
                 let error = ThalwegError(
                     .schemaMismatch,
                     "topic '\(subscription.topicName)' was made again with other keys",
-                    advice: "subscribe again")
+                    advice: "subscribe again"
+                )
                 return [.ended(token, error)]
             }
             subscriptions[token]?.request.topic = info.id
@@ -118,14 +150,16 @@ extension ConnectionState {
             return [.ended(token, try ErrorMessage(payload).error)]
         default:
             throw ThalwegError(
-                .invalidFrame, "a subscription was answered with a frame of type \(type)")
+                .invalidFrame,
+                "a subscription was answered with a frame of type \(type)"
+            )
         }
     }
 
     // MARK: Steps
 
     private mutating func open(_ token: SubscriptionToken) -> [ConnectionAction] {
-        guard let subscription = subscriptions[token] else { return [] }
+        guard let subscription = subscriptions[token], !subscription.isParked else { return [] }
         var request = subscription.request
         if let resume = subscription.resume {
             request.from = resume == .start ? .start : .after(resume)
@@ -141,7 +175,8 @@ extension ConnectionState {
 
     /// The server refused or closed the subscription.
     private mutating func failed(
-        _ token: SubscriptionToken, _ error: ThalwegError
+        _ token: SubscriptionToken,
+        _ error: ThalwegError
     ) -> [ConnectionAction] {
         guard let subscription = subscriptions[token] else { return [] }
         switch error.code {
@@ -165,7 +200,8 @@ extension ConnectionState {
     }
 
     private mutating func ask(
-        _ message: some Message, for purpose: InternalRequest
+        _ message: some Message,
+        for purpose: InternalRequest
     ) -> [ConnectionAction] {
         // The upper half of the numbers is the machine's, the lower half the callers'.
         lastInternalID = lastInternalID == .max ? 0x8000_0001 : lastInternalID + 1

@@ -107,7 +107,9 @@ struct ConnectionState {
                     .unsupportedVersion,
                     "the server chose protocol version \(welcome.version), the client speaks "
                         + "\(hello.minimumVersion) to \(hello.maximumVersion)",
-                    advice: "update the older of the two"))
+                    advice: "update the older of the two"
+                )
+            )
         }
         phase = .ready
         self.welcome = welcome
@@ -141,7 +143,8 @@ struct ConnectionState {
         actions += returnSentRequests(cause, isViolation: isViolation)
         forgetOpenSubscriptions()
         actions.append(
-            .changed(.reconnecting(attempt: failures, cause: cause, delayMilliseconds: delay)))
+            .changed(.reconnecting(attempt: failures, cause: cause, delayMilliseconds: delay))
+        )
         actions.append(.scheduleReconnect(milliseconds: delay))
         return actions
     }
@@ -173,7 +176,10 @@ struct ConnectionState {
     }
 
     static let closedError = ThalwegError(
-        .stopped, "the client is closed", advice: "connect a new one")
+        .stopped,
+        "the client is closed",
+        advice: "connect a new one"
+    )
 
     // MARK: Requests
 
@@ -183,13 +189,15 @@ struct ConnectionState {
             return [.finish(request.id, .failure(error ?? ConnectionState.closedError))]
         }
         requests[request.id] = PendingRequest(
-            request: request, expiresAtTick: tickCount + timing.requestTicks + 1)
+            request: request,
+            expiresAtTick: tickCount + timing.requestTicks + 1
+        )
         unsent.append(request.id)
         return phase == .ready ? [.wakeSender] : []
     }
 
-    /// The next frame to write, and the request that writing it finishes, if any.
-    mutating func nextToSend() -> (frame: [UInt8], actions: [ConnectionAction])? {
+    /// The next frame to write, if any, and what to do behind it; `nil` where nothing can be sent.
+    mutating func nextToSend() -> (frame: ByteBuffer?, actions: [ConnectionAction])? {
         guard phase == .ready else { return nil }
         while let id = unsent.popFirst() {
             guard var pending = requests[id] else { continue }
@@ -201,7 +209,7 @@ struct ConnectionState {
                 if hasLostWrites {
                     hasLostWrites = false
                     requests[id] = nil
-                    return ([], [.finish(id, .failure(ConnectionState.lostWritesError))])
+                    return (nil, [.finish(id, .failure(ConnectionState.lostWritesError))])
                 }
                 pending.confirms = unconfirmedSent
             case .repeatable, .committedWrite, .once:
@@ -228,7 +236,8 @@ struct ConnectionState {
     }
 
     mutating func finish(
-        _ id: UInt32, _ result: Result<Answer, ThalwegError>
+        _ id: UInt32,
+        _ result: Result<Answer, ThalwegError>
     ) -> [ConnectionAction] {
         guard let pending = requests.removeValue(forKey: id) else { return [] }
         if pending.isSent { inFlight -= 1 }
@@ -239,7 +248,8 @@ struct ConnectionState {
     }
 
     private mutating func returnSentRequests(
-        _ cause: ThalwegError, isViolation: Bool
+        _ cause: ThalwegError,
+        isViolation: Bool
     ) -> [ConnectionAction] {
         if confirmed < unconfirmedSent {
             hasLostWrites = true
@@ -260,7 +270,8 @@ struct ConnectionState {
             } else {
                 requests[id] = nil
                 actions.append(
-                    .finish(id, .failure(ConnectionState.unknownOutcome(.connectionLost, cause))))
+                    .finish(id, .failure(ConnectionState.unknownOutcome(.connectionLost, cause)))
+                )
             }
         }
         for id in again.reversed() { unsent.prepend(id) }
@@ -270,14 +281,17 @@ struct ConnectionState {
     static func unknownOutcome(_ code: ErrorCode, _ cause: ThalwegError?) -> ThalwegError {
         let why = cause.map { " (\($0.message))" } ?? ""
         return ThalwegError(
-            code, "no answer came\(why): it is not known whether the request was carried out",
-            advice: "read the record, or write it again if that does no harm")
+            code,
+            "no answer came\(why): it is not known whether the request was carried out",
+            advice: "read the record, or write it again if that does no harm"
+        )
     }
 
     static let lostWritesError = ThalwegError(
         .connectionLost,
         "the connection was lost: writes sent before it are not known to be committed",
-        advice: "write them again if that does no harm; the next flush counts from here")
+        advice: "write them again if that does no harm; the next flush counts from here"
+    )
 
     // MARK: Time
 

@@ -1,3 +1,5 @@
+internal import NIOCore
+
 /// One frame that the client wants sent, and what it expects back.
 struct Request: Sendable {
     enum Kind: Sendable {
@@ -15,17 +17,10 @@ struct Request: Sendable {
 
     /// The client's number for it, 1…2^31-1; in the frame's header too, unless nothing answers.
     let id: UInt32
-    let frame: [UInt8]
+    let frame: ByteBuffer
     let kind: Kind
     /// The type of a good answer; `nil` where none comes and handing it to the socket is all.
     let expects: FrameType?
-
-    init(id: UInt32, frame: [UInt8], kind: Kind, expects: FrameType?) {
-        self.id = id
-        self.frame = frame
-        self.kind = kind
-        self.expects = expects
-    }
 }
 
 /// A good answer's payload, checked by its sum and not decoded yet.

@@ -16,7 +16,7 @@ struct EntryWriter: ~Copyable {
     private(set) var count = 0
 
     init() {
-        capacity = 1 << 16
+        capacity = 1 << 10
         base = .allocate(byteCount: capacity, alignment: 16)
     }
 

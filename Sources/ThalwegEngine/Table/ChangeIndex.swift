@@ -27,7 +27,7 @@ struct ChangeIndex: ~Copyable {
     static let segmentShift: UInt64 = 12
     static let segmentSize = 1 << 12
 
-    private struct Segment {
+    struct Segment {
         /// Dense: 4,096 slots. Sparse: `stored` slots, then `stored` 16-bit distances.
         var memory: UnsafeMutableRawPointer?
         var live: Int32
@@ -35,21 +35,21 @@ struct ChangeIndex: ~Copyable {
         var stored: Int32
     }
 
-    private var segments: [Segment] = []
+    private(set) var segments: [Segment] = []
     /// The first of `segments` that is in use: the front is given back in steps.
-    private var head = 0
+    private(set) var head = 0
     /// Number (offset >> 12) of `segments[head]`.
-    private var firstSegment: UInt64 = 0
+    private(set) var firstSegment: UInt64 = 0
 
-    private var archiveOffsets: [UInt64] = []
-    private var archiveSlots: [UInt32] = []
-    private var archiveLive = 0
+    private(set) var archiveOffsets: [UInt64] = []
+    private(set) var archiveSlots: [UInt32] = []
+    private(set) var archiveLive = 0
 
     /// The newest offset given out.
     private(set) var last: UInt64 = 0
     /// Records that have an entry: live ones and tombstones.
     private(set) var live = 0
-    private var segmentBytes = 0
+    private(set) var segmentBytes = 0
 
     deinit {
         for segment in segments {
@@ -318,7 +318,7 @@ struct ChangeIndex: ~Copyable {
     }
 
     @discardableResult
-    private static func forEach(
+    static func forEach(
         _ segment: Segment, from start: Int, _ body: (Int, UInt32) -> Bool
     ) -> Bool {
         // Safe: a dense segment has 4,096 slots, a sparse one `stored` of each.
@@ -343,7 +343,7 @@ struct ChangeIndex: ~Copyable {
         (memory + stored * 4).assumingMemoryBound(to: UInt16.self)
     }
 
-    private static func bytes(_ segment: Segment) -> Int {
+    static func bytes(_ segment: Segment) -> Int {
         segment.stored < 0 ? segmentSize * 4 : Int(segment.stored) * 6
     }
 

@@ -17,7 +17,7 @@
 //   3. The last cell is always empty, so every scan ends.
 
 struct KeyIndex: ~Copyable {
-    private struct Part {
+    struct Part {
         var cells: UnsafeMutablePointer<UInt64>
         var capacity: UInt32
         /// Cells behind `capacity`, for runs that begin near the end; part of the allocation.
@@ -26,8 +26,8 @@ struct KeyIndex: ~Copyable {
         var limit: UInt32
     }
 
-    private var parts: UnsafeMutablePointer<Part>
-    private var partCount: Int
+    private(set) var parts: UnsafeMutablePointer<Part>
+    private(set) var partCount: Int
     /// Bits of the tag that choose the part: 0 or 8.
     private var partBits: UInt32
     private(set) var count = 0
@@ -56,11 +56,11 @@ struct KeyIndex: ~Copyable {
         UInt32(truncatingIfNeeded: hash)
     }
 
-    @inline(__always) private func part(_ tag: UInt32) -> Int {
+    @inline(__always) func part(_ tag: UInt32) -> Int {
         partBits == 0 ? 0 : Int(tag >> 24)
     }
 
-    @inline(__always) private func home(_ tag: UInt32, _ part: Part) -> Int {
+    @inline(__always) func home(_ tag: UInt32, _ part: Part) -> Int {
         Int((UInt64(tag << partBits) &* UInt64(part.capacity)) >> 32)
     }
 

@@ -94,6 +94,21 @@ struct SourceSets: ~Copyable {
         return members
     }
 
+    /// Puts the identities, ascending, into memory that is used again and again.
+    func members(_ word: UInt64, into members: inout [UInt16]) {
+        members.removeAll(keepingCapacity: true)
+        guard SourceSets.isMask(word) else {
+            members.append(contentsOf: self.members(word))
+            return
+        }
+        var rest = word
+        while rest != 0 {
+            members.append(identities[rest.trailingZeroBitCount])
+            rest &= rest - 1
+        }
+        if !isAscending { members.sort() }
+    }
+
     /// Calls `body` with the identities of a set in mask form, ascending.
     @inline(__always) func forEachOfMask(_ word: UInt64, _ body: (UInt16) -> Void) {
         var rest = word

@@ -57,6 +57,39 @@ struct Table: ~Copyable {
         return left.elementsEqual(memory: right)
     }
 
+    /// The record in `slot` has this key.
+    @inline(__always) func hasKey(_ slot: UInt32, _ key: UnsafeRawBufferPointer) -> Bool {
+        let candidate = shape.key(record(slot))
+        return candidate.count == key.count && Table.equal(candidate, key)
+    }
+
+    /// Compares two runs of equal length word by word: rows that differ mostly do so early, and
+    /// then this is a few instructions where `memcmp` is a call.
+    @inline(__always) static func equalWords(
+        _ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer
+    ) -> Bool {
+        guard let first = left.baseAddress, let second = right.baseAddress else {
+            return left.count == right.count
+        }
+        // Safe: loads end at or before the common count.
+        var position = 0
+        while position &+ 8 <= left.count {
+            guard
+                first.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+                    == second.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+            else { return false }
+            position &+= 8
+        }
+        while position < left.count {
+            guard
+                first.load(fromByteOffset: position, as: UInt8.self)
+                    == second.load(fromByteOffset: position, as: UInt8.self)
+            else { return false }
+            position &+= 1
+        }
+        return true
+    }
+
     // MARK: Provisional records
 
     /// Makes a record that only the window knows of.

@@ -23,6 +23,38 @@ struct TailChanges {
         var previousStart: Int
         var previousCount: Int
     }
+
+    /// Whether the notes are of the entry right behind `offset`, and of all changes since.
+    func describes(behind offset: UInt64, last: UInt64) -> Bool {
+        isWanted && firstOffset > 0 && offset + 1 >= firstOffset
+            && firstOffset + UInt64(notes.count) == last + 1
+    }
+
+    /// Lends the row before a change whose note has one.
+    func withPrevious<Result>(
+        _ note: Note, _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result {
+        previousRows.withUnsafeBytes { rows in
+            let end = note.previousStart + note.previousCount
+            return body(UnsafeRawBufferPointer(rebasing: rows[note.previousStart..<end]))
+        }
+    }
+
+    /// Lends the metadata that came with a change, if there was some.
+    func withMetadata(_ note: Note, _ body: (UnsafeRawBufferPointer?) -> Void) {
+        guard !metadata.isEmpty, let bytes = metadata[note.metadataIndex] else {
+            return body(nil)
+        }
+        bytes.withUnsafeBytes { body($0) }
+    }
+
+    /// Nobody is at the tail any more.
+    mutating func forget() {
+        firstOffset = 0
+        notes = []
+        metadata = [:]
+        previousRows = []
+    }
 }
 
 extension TopicState {

@@ -20,11 +20,12 @@ extension TopicState {
 
     /// Notes what answers must tell of each record, and lets go of it.
     private mutating func settle(_ window: UnsafeMutablePointer<PendingWindow>) {
+        let wantsAnswers = window.pointee.tickets.contains { !$0.each.isEmpty }
         for index in 0..<window.pointee.count {
-            let entry = window.pointee.entries + index
-            let record = table.record(entry.pointee.slot)
-            entry.pointee.offset = record.lastChange
-            entry.pointee.version = record.version
+            if wantsAnswers {
+                let record = table.record(window.pointee.entries[index].slot)
+                window.pointee.answers.append((record.lastChange, record.version))
+            }
             release(window, index)
         }
     }
@@ -33,7 +34,7 @@ extension TopicState {
         _ entry: UnsafeMutablePointer<PendingEntry>, _ index: Int
     ) {
         let slot = entry.pointee.slot
-        switch entry.pointee.net {
+        switch entry.pointee.outcome.net {
         case .nothing:
             return
         case .upsert:
@@ -42,7 +43,7 @@ extension TopicState {
             capture(slot)
             table.record(slot).sources = entry.pointee.sources
         case .delete:
-            delete(slot, reason: entry.pointee.reason, metadata: index)
+            delete(slot, reason: entry.pointee.outcome.reason, metadata: index)
         }
     }
 
@@ -59,7 +60,9 @@ extension TopicState {
         let count = try reader.integer(UInt32.self)
         for index in 0..<Int(count) {
             let change = try NetChange(from: &reader, shape: table.shape)
-            if let metadata = change.metadata { tail.metadata[index] = Array(metadata) }
+            if tail.isWanted, let metadata = change.metadata {
+                tail.metadata[index] = Array(metadata)
+            }
             try apply(change, index)
         }
         counters.entries += 1
@@ -191,11 +194,12 @@ extension TopicState {
                     verdict: .unchanged, code: nil, offset: .start, version: RecordVersion(0))
             }
             let entry = window.pointee.entries[index]
-            var isAccepted = entry.net != .nothing
+            var isAccepted = entry.outcome.net != .nothing
             if case .unchanged = merged { isAccepted = false }
             return WriteOutcome(
                 verdict: isAccepted ? .accepted : .unchanged, code: nil,
-                offset: Offset(entry.offset), version: RecordVersion(entry.version))
+                offset: Offset(window.pointee.answers[index].offset),
+                version: RecordVersion(window.pointee.answers[index].version))
         }
     }
 }

@@ -14,7 +14,11 @@ struct DecodedWrite {
     var body = UnsafeRawBufferPointer.empty
     var operation = WriteOperation.assert
     /// Position in the chunk's extras, or -1.
-    var extra = -1
+    var extra: Int32 = -1
+    /// The slot that is likely the record's, and its entry in the open window if it has one:
+    /// found while prefetching, checked before they are believed.
+    var candidate: UInt32 = 0
+    var reference: UInt32 = 0
 }
 
 /// The parts that few writes have.
@@ -54,6 +58,8 @@ extension TopicState {
             return outcome
         }
         if open.pointee.openedAt == 0 { open.pointee.openedAt = time }
+        // Unmanaged, so that nothing below counts references; the topic holds it.
+        let layout = layout.map { Unmanaged.passUnretained($0) }
         let single = table.sources.single(source)
         let tick = UInt32(truncatingIfNeeded: time >> 16)
         var cursor = WriteCursor(writes, keyKind: table.shape.keyKind)
@@ -63,12 +69,13 @@ extension TopicState {
             let size = min(left, DecodedWrite.chunk)
             let found = decode(&cursor, size, &extras)
             outcome.isCutShort = found < size
-            prefetchRecords(found)
-            open.pointee.reserve(found)
+            let window = open
+            window.pointee.reserve(found)
+            prefetch(found, window)
             for position in 0..<found {
                 let merged = mergeOne(
-                    decoded + position, extras: extras, single: single, tick: tick,
-                    isJudged: isAtomic)
+                    decoded + position, window, extras: extras, layout: layout, single: single,
+                    tick: tick, isJudged: isAtomic)
                 switch merged {
                 case .pending: outcome.accepted += 1
                 case .unchanged: outcome.unchanged += 1
@@ -106,7 +113,7 @@ extension TopicState {
             write.pointee.mask = cursor.mask
             write.pointee.extra = -1
             if cursor.hasExtras {
-                write.pointee.extra = extras.count
+                write.pointee.extra = Int32(extras.count)
                 extras.append(
                     WriteExtra(condition: cursor.condition, metadata: cursor.metadata))
             }
@@ -117,38 +124,61 @@ extension TopicState {
         return found
     }
 
-    @inline(__always) private func prefetchRecords(_ count: Int) {
+    /// Asks for what the merging of `count` writes will touch, one step of the chain at a time: by
+    /// the time a step reads what the one before asked for, it is there.
+    @inline(__always) private func prefetch(
+        _ count: Int, _ window: UnsafeMutablePointer<PendingWindow>
+    ) {
         for position in 0..<count {
             let slot = table.index.firstCandidate(decoded[position].hash)
+            decoded[position].candidate = slot
             // Slot 0 is memory too: a prefetch there is harmless.
             let address = table.slab.address(slot)
             thalweg_prefetch(address)
             thalweg_prefetch(address + 64)
+        }
+        let number = UInt32(truncatingIfNeeded: openNumber) & 0xff
+        let entries = window.pointee.entries
+        for position in 0..<count {
+            let reference = table.record(decoded[position].candidate).pending
+            // What stands in slot 0 may look like a reference; it is not followed further.
+            let isOpen = reference >> 24 == number && decoded[position].candidate != 0
+            decoded[position].reference = isOpen ? reference : 0
+            thalweg_prefetch(entries + (isOpen ? PendingWindow.index(reference) : 0))
+        }
+        for position in 0..<count where decoded[position].reference != 0 {
+            if let row = entries[PendingWindow.index(decoded[position].reference)].row {
+                thalweg_prefetch(row)
+                thalweg_prefetch(row + 64)
+            }
         }
     }
 
     // MARK: One write
 
     @inline(__always) private mutating func mergeOne(
-        _ write: UnsafeMutablePointer<DecodedWrite>, extras: [WriteExtra], single: UInt64,
-        tick: UInt32, isJudged: Bool
+        _ write: UnsafeMutablePointer<DecodedWrite>,
+        _ window: UnsafeMutablePointer<PendingWindow>, extras: [WriteExtra],
+        layout: Unmanaged<RowLayout>?, single: UInt64, tick: UInt32, isJudged: Bool
     ) -> MergedWrite {
         let operation = write.pointee.operation
         let key = write.pointee.key
-        var slot = table.find(key, hash: write.pointee.hash)
+        var slot = write.pointee.candidate
+        if slot == 0 || !table.hasKey(slot, key) {
+            slot = table.find(key, hash: write.pointee.hash)
+        }
         // An atomic batch's conditions were judged on the state before it (`judge`), not here.
         if write.pointee.extra >= 0, !isJudged,
-            let condition = extras[write.pointee.extra].condition, !holds(condition, slot: slot)
+            let condition = extras[Int(write.pointee.extra)].condition, !holds(condition, slot: slot)
         {
             return .invalid(.conditionFailed)
         }
         // Everything that can refuse the write comes before anything is changed.
-        var patchedSize = 0
         var needsUpgrade = false
         switch operation {
         case .assert:
             if let layout {
-                switch layout.check(write.pointee.body) {
+                switch layout._withUnsafeGuaranteedRef({ $0.check(write.pointee.body) }) {
                 case .current: break
                 case .older: needsUpgrade = true
                 case .invalid: return .invalid(.invalidRow)
@@ -157,10 +187,11 @@ extension TopicState {
                 return .invalid(.recordTooLarge)
             }
         case .patch:
-            guard let size = patchedSizeOf(write, slot: slot) else {
-                return .invalid(layout == nil ? .notSupported : .invalidRow)
+            guard let layout else { return .invalid(.notSupported) }
+            let isValid = layout._withUnsafeGuaranteedRef {
+                $0.isValidPatch(mask: write.pointee.mask, values: write.pointee.body)
             }
-            patchedSize = size
+            if !isValid { return .invalid(.invalidRow) }
         case .retract:
             if slot == 0 {
                 return isValidKey(key) ? .unchanged(index: -1) : .invalid(.invalidKey)
@@ -176,51 +207,52 @@ extension TopicState {
             table.record(slot).address.storeBytes(
                 of: tick, toByteOffset: Record.headerSize, as: UInt32.self)
         }
-        let index = pendingIndex(slot)
-        let entry = open.pointee.entries + index
+        let index = pendingIndex(slot, window)
+        let entry = window.pointee.entries + index
         let changed: Bool
         switch operation {
         case .assert:
-            changed = assert(entry, index, write.pointee.body, single, needsUpgrade)
+            changed = assert(entry, index, window, write.pointee.body, single, needsUpgrade)
         case .patch:
-            changed = patch(entry, index, write, single, patchedSize)
+            changed = patch(entry, write, layout, single)
         case .retract:
             changed = retract(entry, single)
         }
-        if write.pointee.extra >= 0, let metadata = extras[write.pointee.extra].metadata, changed {
-            entry.pointee.hasMetadata = true
+        if write.pointee.extra >= 0, let metadata = extras[Int(write.pointee.extra)].metadata, changed {
             open.pointee.metadata[index] = Array(metadata)
         }
         return changed ? .pending(index: index) : .unchanged(index: index)
     }
 
     /// The record's entry in the open window, made from its base if there is none yet.
-    @inline(__always) private mutating func pendingIndex(_ slot: UInt32) -> Int {
+    @inline(__always) private mutating func pendingIndex(
+        _ slot: UInt32, _ window: UnsafeMutablePointer<PendingWindow>
+    ) -> Int {
         let record = table.record(slot)
         let reference = record.pending
         if reference != 0, reference >> 24 == UInt32(truncatingIfNeeded: openNumber) & 0xff {
             return PendingWindow.index(reference)
         }
         let base = base(slot, behind: reference)
-        let index = open.pointee.append(
+        let index = window.pointee.append(
             PendingEntry(
                 slot: slot, previous: reference, sources: base.sources, row: nil, rowCount: 0,
-                rowCapacity: 0, exists: base.exists, net: .nothing,
-                reason: DeletionReason.retracted.rawValue, hasMetadata: false, offset: 0,
-                version: 0))
+                rowUnits: 0, exists: base.exists,
+                outcome: .init(.nothing, reason: .retracted)))
         record.pending = PendingWindow.reference(window: openNumber, index: index)
         return index
     }
 
     @inline(__always) private mutating func assert(
-        _ entry: UnsafeMutablePointer<PendingEntry>, _ index: Int, _ body: UnsafeRawBufferPointer,
+        _ entry: UnsafeMutablePointer<PendingEntry>, _ index: Int,
+        _ window: UnsafeMutablePointer<PendingWindow>, _ body: UnsafeRawBufferPointer,
         _ single: UInt64, _ needsUpgrade: Bool
     ) -> Bool {
         let sources = table.sources.insert(single, into: entry.pointee.sources)
         if needsUpgrade { return assertOlder(entry, index, body, sources) }
         if entry.pointee.exists {
             let row = row(entry)
-            if row.count == body.count, Table.equal(row, body) {
+            if row.count == body.count, Table.equalWords(row, body) {
                 let changed = sources != entry.pointee.sources
                 entry.pointee.sources = sources
                 return changed
@@ -228,7 +260,7 @@ extension TopicState {
         }
         entry.pointee.sources = sources
         entry.pointee.exists = true
-        let row = open.pointee.takeRow(index, count: body.count)
+        let row = window.pointee.takeRow(index, count: body.count)
         if let source = body.baseAddress {
             row.copyMemory(from: source, byteCount: body.count)
         }
@@ -256,45 +288,53 @@ extension TopicState {
     }
 
     @inline(__always) private mutating func patch(
-        _ entry: UnsafeMutablePointer<PendingEntry>, _ index: Int,
-        _ write: UnsafeMutablePointer<DecodedWrite>, _ single: UInt64, _ size: Int
+        _ entry: UnsafeMutablePointer<PendingEntry>, _ write: UnsafeMutablePointer<DecodedWrite>,
+        _ layout: Unmanaged<RowLayout>?, _ single: UInt64
     ) -> Bool {
         guard let layout else { preconditionFailure("a patch of opaque bytes was refused") }
+        return layout._withUnsafeGuaranteedRef { patch(entry, write, $0, single) }
+    }
+
+    @inline(__always) private mutating func patch(
+        _ entry: UnsafeMutablePointer<PendingEntry>, _ write: UnsafeMutablePointer<DecodedWrite>,
+        _ layout: RowLayout, _ single: UInt64
+    ) -> Bool {
         let sources = table.sources.insert(single, into: entry.pointee.sources)
         let isJoining = !entry.pointee.exists || sources != entry.pointee.sources
         let mask = write.pointee.mask
-        let values = write.pointee.body
         entry.pointee.sources = sources
-        var isInPlace = entry.pointee.exists && mask & layout.variableFields == 0
-        if isInPlace, let row = entry.pointee.row {
+        if entry.pointee.exists, mask & layout.variableFields == 0, let row = entry.pointee.row {
             // The common case: fixed fields of a row that the window owns already.
-            let bytes = UnsafeMutableRawBufferPointer(start: row, count: size)
-            isInPlace = bytes.count == Int(entry.pointee.rowCount)
-            if isInPlace, layout.isCurrent(UnsafeRawBufferPointer(bytes)) {
-                return layout.applyInPlace(patch: values, mask: mask, to: bytes) || isJoining
+            let bytes = UnsafeMutableRawBufferPointer(
+                start: row, count: Int(entry.pointee.rowCount))
+            if layout.isCurrent(UnsafeRawBufferPointer(bytes)) {
+                return layout.applyInPlace(patch: write.pointee.body, mask: mask, to: bytes)
+                    || isJoining
             }
         }
-        return rebuild(entry, mask, values, size) || isJoining
+        return rebuild(entry, layout, mask, write.pointee.body) || isJoining
     }
 
     /// Builds the patched row beside the old one.
     @inline(never) private mutating func rebuild(
-        _ entry: UnsafeMutablePointer<PendingEntry>, _ mask: UInt64,
-        _ values: UnsafeRawBufferPointer, _ size: Int
+        _ entry: UnsafeMutablePointer<PendingEntry>, _ layout: RowLayout, _ mask: UInt64,
+        _ values: UnsafeRawBufferPointer
     ) -> Bool {
-        guard let layout else { preconditionFailure("a patch of opaque bytes was refused") }
-        let scratch = open.pointee.scratch(size)
-        let target = UnsafeMutableRawBufferPointer(start: scratch, count: size)
         let exists = entry.pointee.exists
         let old = exists ? row(entry) : .empty
-        withCurrent(exists ? old : nil, layout) { current in
+        let target = withCurrent(exists ? old : nil, layout) { current in
+            let size = layout.sizeAfterPatch(current, mask: mask, values: values)
+            let target = UnsafeMutableRawBufferPointer(
+                start: open.pointee.scratch(size), count: size)
             layout.apply(patch: values, mask: mask, to: current, into: target)
+            return target
         }
-        if exists, old.count == size, Table.equal(old, UnsafeRawBufferPointer(target)) {
-            return false
-        }
+        let isSame =
+            exists && old.count == target.count
+            && Table.equal(old, UnsafeRawBufferPointer(target))
+        if isSame { return false }
         entry.pointee.exists = true
-        setRow(entry, scratch, size)
+        if let row = target.baseAddress { setRow(entry, row, target.count) }
         return true
     }
 
@@ -303,7 +343,7 @@ extension TopicState {
     ) {
         entry.pointee.row = row
         entry.pointee.rowCount = Int32(size)
-        entry.pointee.rowCapacity = Int32(max(8, (size + 7) & ~7))
+        entry.pointee.rowUnits = PendingWindow.units(size)
     }
 
     @inline(__always) private mutating func retract(
@@ -314,29 +354,12 @@ extension TopicState {
         entry.pointee.sources = table.sources.remove(single, from: entry.pointee.sources)
         if entry.pointee.sources == SourceSets.empty {
             entry.pointee.exists = false
-            entry.pointee.reason = DeletionReason.retracted.rawValue
+            entry.pointee.outcome.reason = DeletionReason.retracted.rawValue
         }
         return true
     }
 
     // MARK: Refusals
-
-    /// Sizes a patch against the newest row; `nil` where it is not valid.
-    private func patchedSizeOf(
-        _ write: UnsafeMutablePointer<DecodedWrite>, slot: UInt32
-    ) -> Int? {
-        guard let layout else { return nil }
-        let view = slot == 0 ? nil : newest(slot)
-        let row = view?.exists == true ? view?.row : nil
-        if let row, layout.isCurrent(row) {
-            return layout.sizeAfterPatch(
-                row, mask: write.pointee.mask, values: write.pointee.body)
-        }
-        return withCurrent(row, layout) { current in
-            layout.sizeAfterPatch(
-                current, mask: write.pointee.mask, values: write.pointee.body)
-        }
-    }
 
     /// The newest state of the record in `slot`, in-flight windows included.
     @inline(__always) func newest(_ slot: UInt32) -> RecordView {
@@ -412,10 +435,9 @@ extension TopicState {
                 }
             case .patch:
                 guard let layout else { return .notSupported }
-                let size = withCurrent(nil, layout) { current in
-                    layout.sizeAfterPatch(current, mask: cursor.mask, values: cursor.body)
+                guard layout.isValidPatch(mask: cursor.mask, values: cursor.body) else {
+                    return .invalidRow
                 }
-                if size == nil { return .invalidRow }
             case .retract:
                 break
             }

@@ -27,8 +27,8 @@ extension TopicState {
         var net = 0
         for index in 0..<window.pointee.count {
             let entry = window.pointee.entries + index
-            entry.pointee.net = netChange(entry)
-            guard entry.pointee.net != .nothing else { continue }
+            entry.pointee.outcome.net = netChange(entry)
+            guard entry.pointee.outcome.net != .nothing else { continue }
             net += 1
             encode(entry, metadata: window.pointee.metadata[index])
         }
@@ -53,10 +53,10 @@ extension TopicState {
         _ entry: UnsafeMutablePointer<PendingEntry>, metadata: [UInt8]?
     ) {
         let key = table.shape.key(table.record(entry.pointee.slot))
-        let row = entry.pointee.net == .upsert ? row(entry) : .empty
+        let row = entry.pointee.outcome.net == .upsert ? row(entry) : .empty
         writer.reserve(32 + key.count + row.count + (metadata?.count ?? 0))
         let flag = metadata == nil ? 0 : WindowOperation.metadataFlag
-        switch entry.pointee.net {
+        switch entry.pointee.outcome.net {
         case .upsert:
             writer.integer(WindowOperation.upsert | flag)
             writer.raw(key)
@@ -70,7 +70,7 @@ extension TopicState {
         case .delete:
             writer.integer(WindowOperation.delete | flag)
             writer.raw(key)
-            writer.integer(entry.pointee.reason)
+            writer.integer(entry.pointee.outcome.reason)
         case .nothing:
             return
         }

@@ -23,15 +23,30 @@ struct PendingEntry {
     /// The row, in the arena; `nil`: the base's.
     var row: UnsafeMutableRawPointer?
     var rowCount: Int32
-    var rowCapacity: Int32
+    /// Room of the run that `row` is in, in units of 8 bytes; capped, which only costs a copy.
+    var rowUnits: UInt16
     var exists: Bool
-    /// Set when the window is sealed.
-    var net: Net
-    var reason: UInt8
-    var hasMetadata: Bool
-    /// The record as it was when the window's entry was applied: for answers.
-    var offset: UInt64
-    var version: UInt64
+    var outcome: Outcome
+
+    /// What the window did, and why it deleted: 4 bits each, so that an entry is half a cache line.
+    struct Outcome {
+        private var bits: UInt8
+
+        init(_ net: Net, reason: DeletionReason) {
+            bits = net.rawValue | reason.rawValue << 4
+        }
+
+        /// Set when the window is sealed.
+        var net: Net {
+            get { Net(rawValue: bits & 0x0f).unsafelyUnwrapped }
+            set { bits = bits & 0xf0 | newValue.rawValue }
+        }
+
+        var reason: UInt8 {
+            get { bits >> 4 }
+            set { bits = bits & 0x0f | newValue << 4 }
+        }
+    }
 
     /// What the window did to the record in the end.
     enum Net: UInt8 {
@@ -48,7 +63,7 @@ struct PendingWindow: ~Copyable {
     private(set) var number: UInt64 = 0
     private(set) var entries: UnsafeMutablePointer<PendingEntry>
     private(set) var count = 0
-    private var capacity = 1_024
+    private var capacity = 8
     private var arena = Arena()
     /// Metadata of the last write to an entry that brought some.
     var metadata: [Int: [UInt8]] = [:]
@@ -56,6 +71,9 @@ struct PendingWindow: ~Copyable {
     var openedAt: Int64 = 0
     /// The time of its entry.
     var sealedAt: Int64 = 0
+    /// Offset and version of each entry's record when the window was applied; kept only where a
+    /// ticket wants one answer a write.
+    var answers: [(offset: UInt64, version: UInt64)] = []
     /// Answers that wait for this window.
     var tickets: [Ticket] = []
     /// Sealed without a net change: nothing went to the log.
@@ -79,6 +97,7 @@ struct PendingWindow: ~Copyable {
         count = 0
         arena.reset()
         metadata.removeAll(keepingCapacity: true)
+        answers.removeAll(keepingCapacity: true)
         openedAt = 0
         isEmpty = false
     }
@@ -112,15 +131,19 @@ struct PendingWindow: ~Copyable {
     /// Makes the entry's row a run of `count` bytes of the arena, keeping nothing of the old one.
     @inline(__always) mutating func takeRow(_ index: Int, count: Int) -> UnsafeMutableRawPointer {
         let entry = entries + index
-        if let row = entry.pointee.row, count <= Int(entry.pointee.rowCapacity) {
+        if let row = entry.pointee.row, count <= Int(entry.pointee.rowUnits) << 3 {
             entry.pointee.rowCount = Int32(count)
             return row
         }
         let row = arena.allocate(count)
         entry.pointee.row = row
         entry.pointee.rowCount = Int32(count)
-        entry.pointee.rowCapacity = Int32(max(8, (count + 7) & ~7))
+        entry.pointee.rowUnits = PendingWindow.units(count)
         return row
+    }
+
+    @inline(__always) static func units(_ count: Int) -> UInt16 {
+        UInt16(truncatingIfNeeded: min((count + 7) >> 3, Int(UInt16.max)))
     }
 
     /// A run for a row that is built beside the old one.
@@ -137,7 +160,8 @@ struct Arena: ~Copyable {
     private var left = 0
     private(set) var bytes = 0
 
-    private static let chunkSize = 1 << 18
+    /// Of the first chunk: a topic that is hardly used takes little.
+    private static let chunkSize = 1 << 12
 
     deinit {
         for chunk in chunks {
@@ -164,7 +188,7 @@ struct Arena: ~Copyable {
         }
         if chunk == chunks.count {
             // Later chunks are larger, so a large window has few.
-            let size = max(count, min(Arena.chunkSize << min(chunks.count, 6), 16 << 20))
+            let size = max(count, Arena.chunkSize << min(chunks.count, 10))
             chunks.append(.allocate(byteCount: size, alignment: 16))
             bytes += size
         }

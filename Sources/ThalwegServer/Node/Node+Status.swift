@@ -13,6 +13,17 @@ struct PartitionFigures: Sendable {
     var changes: UInt64 = 0
     var entries: UInt64 = 0
     var entryBytes: UInt64 = 0
+    var feeds = SubscriptionFigures()
+
+    func adding(_ other: SubscriptionFigures) -> PartitionFigures {
+        var sum = self
+        sum.feeds.subscriptions += other.subscriptions
+        sum.feeds.notifications += other.notifications
+        sum.feeds.frames += other.frames
+        sum.feeds.bytes += other.bytes
+        sum.feeds.lagging += other.lagging
+        return sum
+    }
 
     func adding(_ partition: Partition) -> PartitionFigures {
         var sum = self
@@ -51,6 +62,10 @@ extension Node {
             .init("snapshot_index", log.snapshotIndex),
             .init("window_us", UInt64(options.windowMicroseconds)),
             .init("fsync_always", options.log.syncPolicy == .always ? 1 : 0),
+            .init("subscriptions", sum.feeds.subscriptions),
+            .init("notifications", sum.feeds.notifications),
+            .init("feed_frames", sum.feeds.frames), .init("feed_bytes", sum.feeds.bytes),
+            .init("lagging", sum.feeds.lagging),
             .init("loops", UInt64(loops.count)),
         ]
     }

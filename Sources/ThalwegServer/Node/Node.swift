@@ -20,6 +20,8 @@ final class Node: @unchecked Sendable {
     let counters = ServerCounters()
     let serverID: UniqueID
     private let logger: Logger
+    /// Open client connections, to be closed at the end.
+    private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
     private let snapshots = Mutex(SnapshotState())
 
     private struct SnapshotState {
@@ -182,6 +184,24 @@ final class Node: @unchecked Sendable {
         snapshots.withLock { $0.isRunning = false }
     }
 
+    // MARK: Connections
+
+    func opened(_ channel: any Channel) {
+        channels.withLock { $0[ObjectIdentifier(channel)] = channel }
+    }
+
+    func closed(_ channel: any Channel) {
+        channels.withLock { $0[ObjectIdentifier(channel)] = nil }
+    }
+
+    /// Closes every client connection and returns when all are closed.
+    func closeConnections() async {
+        for channel in channels.withLock({ Array($0.values) }) {
+            // It may be closed already: that is all that is wanted.
+            try? await channel.close()
+        }
+    }
+
     // MARK: The end
 
     /// Returns when everything that was merged is durable and applied, and answered.
@@ -189,6 +209,7 @@ final class Node: @unchecked Sendable {
         for partition in loops {
             await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
                 partition.loop.execute {
+                    partition.subscriptions.ignoreBlocking()
                     let topics = partition.partition.topicIDs
                     let join = Join(count: topics.count + 1) { continuation.resume() }
                     for topic in topics {

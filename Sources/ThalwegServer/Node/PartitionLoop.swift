@@ -21,6 +21,8 @@ final class PartitionLoop: @unchecked Sendable {
 
     // On `loop` only:
     let partition: Partition
+    let subscriptions: SubscriptionHub
+    let offsetWaiters: OffsetWaiters
     private var waiters: [UInt64: Waiter] = [:]
     private var nextToken: UInt64 = 1
     /// Topics whose open window has a timer.
@@ -49,6 +51,9 @@ final class PartitionLoop: @unchecked Sendable {
         self.partition = partition
         self.log = log
         self.logger = logger
+        subscriptions = SubscriptionHub(loop: loop, partition: partition)
+        offsetWaiters = OffsetWaiters(loop: loop, partition: partition)
+        subscriptions.unblocked = { [unowned self] in seal($0) }
     }
 
     // MARK: Writes
@@ -143,6 +148,11 @@ final class PartitionLoop: @unchecked Sendable {
     }
 
     private func seal(_ topic: TopicID) {
+        guard !subscriptions.isBlocked(topic) else {
+            // A slow subscriber asked for this; sealing goes on when it is at the tail again.
+            urgent.insert(topic)
+            return
+        }
         urgent.remove(topic)
         guard let sealed = partition.seal(topic, time: .now) else {
             // No room for another window in flight: `applied` comes back here.
@@ -204,6 +214,8 @@ final class PartitionLoop: @unchecked Sendable {
                 }
                 let applied = try result.get()
                 complete(applied.completions)
+                subscriptions.applied(applied)
+                offsetWaiters.applied(applied)
                 changed?(applied)
                 if urgent.contains(applied.topic) { seal(applied.topic) }
             } catch {

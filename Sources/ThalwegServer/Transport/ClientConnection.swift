@@ -28,6 +28,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     private var partial: [UInt8] = []
     /// Topics written to since the last FLUSH was asked for.
     var unflushed: Set<TopicID> = []
+    var subscriptions = ConnectionSubscriptions()
     private(set) var source = SourceID.none
     /// Bytes handed to other loops and not merged yet.
     private var handedOver = 0
@@ -55,6 +56,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     func channelActive(context: ChannelHandlerContext) {
         node.counters.connections.wrappingAdd(1, ordering: .relaxed)
         node.counters.accepted.add(1)
+        node.opened(context.channel)
         // A peer that says nothing must not hold a connection for ever.
         let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
         context.eventLoop.scheduleTask(in: .seconds(10)) {
@@ -71,6 +73,8 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
 
     func channelInactive(context: ChannelHandlerContext) {
         node.counters.connections.wrappingSubtract(1, ordering: .relaxed)
+        node.closed(context.channel)
+        closeSubscriptions()
         state = .closed
         partial = []
         let source = source

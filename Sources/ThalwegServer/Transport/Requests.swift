@@ -28,6 +28,14 @@ extension ClientConnection {
                 flush(requestID)
             case .get:
                 try get(payload, requestID)
+            case .scan:
+                try scan(payload, requestID)
+            case .count:
+                try count(payload, requestID)
+            case .subscribe:
+                try subscribe(payload, requestID)
+            case .unsubscribe:
+                try unsubscribe(payload, requestID)
             case .status:
                 status(requestID)
             default:
@@ -122,62 +130,7 @@ extension ClientConnection {
             oldestResumableOffset: reading.horizon)
     }
 
-    // MARK: Reading and waiting
-
-    private func get(_ payload: UnsafeRawBufferPointer, _ requestID: UInt32) throws(ThalwegError) {
-        var reader = ByteReader(payload)
-        let topic = try GetHead(from: &reader).topic
-        let partition = node.partition(topic)
-        if partition.loop === channel?.eventLoop {
-            read(payload, partition, requestID)
-            return
-        }
-        let copy = Array(payload)
-        partition.loop.execute { [self] in
-            copy.withUnsafeBytes { read($0, partition, requestID) }
-        }
-    }
-
-    private func read(
-        _ payload: UnsafeRawBufferPointer, _ partition: PartitionLoop, _ requestID: UInt32
-    ) {
-        do throws(ThalwegError) {
-            var reader = ByteReader(payload)
-            let head = try GetHead(from: &reader)
-            let description = try partition.partition.readingHead(head.topic)
-            guard description.last >= head.notBefore else {
-                throw ThalwegError(
-                    .notYet, "offset \(head.notBefore) is not applied yet",
-                    advice: "ask again", limit: description.last.rawValue,
-                    value: head.notBefore.rawValue)
-            }
-            let keys = try reader.bytes(reader.remaining)
-            var cursor = KeyCursor(keys, kind: description.keyKind)
-            var writer = RecordsWriter(capacity: 256)
-            writer.begin(applied: description.last)
-            for _ in 0..<head.count {
-                try partition.partition.get(head.topic, key: try cursor.next()) { record in
-                    guard let record else { return writer.appendAbsent() }
-                    writer.append(
-                        record.isLive ? .live : .deleted, key: record.key,
-                        version: record.version, offset: record.offset,
-                        sources: record.sources.lazy.map { SourceID($0) },
-                        row: record.isLive ? record.row : .init(start: nil, count: 0))
-                }
-                guard writer.byteCount <= Limits.frameBytes else {
-                    throw .exceeded(
-                        .frameTooLarge, "the answer in bytes", value: writer.byteCount,
-                        limit: Limits.frameBytes, advice: "ask for fewer keys at once")
-                }
-            }
-            guard cursor.isAtEnd else {
-                throw ThalwegError(.invalidFrame, "bytes are left over behind the keys")
-            }
-            send(writer.finish(requestID: requestID))
-        } catch {
-            refuse(error, requestID)
-        }
-    }
+    // MARK: Waiting
 
     private func flush(_ requestID: UInt32) {
         let join = Join(count: unflushed.count + 1) { [self] in answer(Flushed(), requestID) }
@@ -215,7 +168,9 @@ extension ClientConnection {
             return answer(StatusInfo(node.status(sum)), requestID)
         }
         next.loop.execute { [self] in
-            collectStatus(rest.dropFirst(), sum.adding(next.partition), requestID)
+            collectStatus(
+                rest.dropFirst(),
+                sum.adding(next.partition).adding(next.subscriptions.figures), requestID)
         }
     }
 }

@@ -73,7 +73,7 @@ public struct GetHead: Hashable, Sendable {
 public enum ScanOrder: UInt8, Hashable, Sendable, CaseIterable {
     /// By last change: the cheapest.
     case change = 0
-    /// By encoded key, ascending.
+    /// By key, ascending: numbers by value, texts and bytes byte by byte.
     case key = 1
 }
 

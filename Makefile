@@ -1,0 +1,83 @@
+# What a developer types. Everything runs from a fresh Debian 12 with a Swift 6.3 toolchain.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+SWIFT ?= swift
+# Compiler jobs at a time; the default is one per core.
+JOBS ?= $(shell nproc)
+BUILD := $(SWIFT) build -j $(JOBS)
+RELEASE := .build/release/thalweg
+DEBUG := .build/debug/thalweg
+SWIFT_FILES := Package.swift Sources Tests Fuzz
+
+# A file that each Debian package is recognised by.
+APT_git := /usr/bin/git
+APT_libc6-dev := /usr/include/stdio.h
+APT_libstdc++-12-dev := /usr/include/c++/12/vector
+APT_zlib1g-dev := /usr/include/zlib.h
+APT_binutils := /usr/bin/ld
+PACKAGES := git binutils libc6-dev libstdc++-12-dev zlib1g-dev
+
+.PHONY: help packages build release demo test unit crash soak fuzz readme smoke bench lint format \
+	errors clean
+
+help: ## Lists the targets.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+packages: ## Installs what the build needs from Debian, if it is missing.
+	@missing=""; $(foreach package,$(PACKAGES), \
+		[ -e "$(APT_$(package))" ] || missing="$$missing $(package)";) \
+	if [ -n "$$missing" ]; then \
+		echo "installing$$missing"; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; \
+	fi
+	@command -v $(SWIFT) >/dev/null || { echo "install Swift 6.3: https://swift.org/install" >&2; exit 1; }
+
+build: packages ## Builds everything for debugging, the tests too.
+	$(BUILD) --build-tests
+
+release: packages ## Builds the command with optimisation.
+	$(BUILD) -c release --product thalweg
+
+demo: release ## Runs a server, loads it for some seconds and shows what came out.
+	THALWEG=$(RELEASE) scripts/demo.sh
+
+test: packages ## Runs everything that CI runs: about a quarter of an hour on two cores.
+	SWIFT=$(SWIFT) JOBS=$(JOBS) scripts/test.sh
+
+unit: packages ## Runs the tests without the crash rounds.
+	$(SWIFT) test -j $(JOBS) --disable-xctest --skip CrashTests
+
+crash: build ## Kills servers under load: 200 rounds for each kind of crash, or ROUNDS.
+	THALWEG_CRASH_ROUNDS=$${ROUNDS:-200} $(SWIFT) test --skip-build --disable-xctest --filter CrashTests
+
+soak: release ## Loads one server for SECONDS (600), then checks its data directory.
+	THALWEG=$(RELEASE) scripts/soak.sh $${SECONDS_TO_RUN:-600}
+
+fuzz: packages ## Fuzzes each decoder for SECONDS_EACH (60).
+	scripts/fuzz.sh $${SECONDS_EACH:-60}
+
+readme: build ## Runs the console blocks of README.md and compares what they print.
+	THALWEG=$(DEBUG) scripts/readme.sh
+
+smoke: build ## The demo at a small size.
+	THALWEG=$(DEBUG) scripts/demo.sh --smoke
+
+bench: release ## Measures writes beside a sink and Redis; JSON goes to docs/results.
+	@command -v redis-server >/dev/null || { apt-get update -qq; apt-get install -y -qq redis-server; }
+	mkdir -p docs/results
+	$(RELEASE) bench write --duration 10s --sink --redis spawn --json docs/results/write.json
+
+lint: ## Checks the format of every Swift file.
+	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_FILES)
+
+format: ## Formats every Swift file.
+	$(SWIFT) format --in-place --parallel --recursive $(SWIFT_FILES)
+
+errors: build ## Writes docs/errors.md from the error codes.
+	THALWEG_WRITE_DOCUMENTS=1 $(SWIFT) test --skip-build --disable-xctest --filter ThalwegTidyTests
+
+clean: ## Removes what was built.
+	rm -rf .build

@@ -1,0 +1,46 @@
+/// Reads of single records under one rate of background writes.
+public struct ReadPhase: Codable, Sendable {
+    /// Background writes a second that were asked for, and that were done.
+    public var rate: Int
+    public var writesPerSecond: Double
+    public var read: Latencies
+    /// Bytes of a read's size, sent back as they are by a bare server, between the reads of this
+    /// phase.
+    public var echo: Latencies
+    /// p50 of the reads to p50 of the echo.
+    public var ratioToEcho: Double
+}
+
+/// What `bench read` found.
+public struct ReadReport: Report {
+    public var scenario = "read"
+    public var commandLine: [String]
+    public var machine: Machine
+    public var seed: UInt64
+    public var entities: Int
+    /// Frames of the answers, and of the echo.
+    public var answerBytes: Int
+    public var inFlight = 1
+    public var phases: [ReadPhase]
+    /// Of the first phase.
+    public var echoP50Us: Double
+    public var ratioToEcho: Double
+    public var errors: Int
+
+    public var rows: [(label: String, figure: String)] {
+        var rows: [(label: String, figure: String)] = []
+        for phase in phases {
+            let (read, echo) = (phase.read, phase.echo)
+            rows.append(
+                (
+                    "at \(Figure.count(phase.writesPerSecond)) writes/s",
+                    "p50 \(Figure.text(read.p50Us, 1)), p99 \(Figure.text(read.p99Us, 1)), "
+                        + "p99.9 \(Figure.text(read.p999Us, 1)) µs; echo p50 "
+                        + "\(Figure.text(echo.p50Us, 1)) µs, "
+                        + "ratio \(Figure.text(phase.ratioToEcho, 2))"
+                )
+            )
+        }
+        return rows + [("errors", "\(errors)")]
+    }
+}

@@ -1,0 +1,152 @@
+import ThalwegModel
+import ThalwegWire
+
+/// One client reads one record after the other while others write: `thalweg bench read`.
+///
+/// Closed loop, one request under way. Every 128 reads alternate with 128 round trips of the
+/// same bytes to a bare echo server on the same machine, so both see the same noise.
+public func runRead(_ options: ReadOptions) throws -> ReadReport {
+    try options.load.check()
+    for rate in options.rates { try LoadOptions.check("--rate", rate, 0...1_000_000_000) }
+    guard !options.rates.isEmpty else {
+        throw ThalwegError(
+            .invalidConfiguration,
+            "there is no rate to read at",
+            advice: "give one, such as 0"
+        )
+    }
+    let server = try MeasuredServer(options.server)
+    defer { server.stop() }
+    let echo = try MeasuredServer.startSink(options.server, mode: .echo)
+    defer { echo.stop() }
+    let reader = try PointReader(options, server, echo.endpoint)
+    var phases: [ReadPhase] = []
+    for rate in options.rates { phases.append(try reader.phase(rate)) }
+    guard let first = phases.first else { preconditionFailure("there is a phase for each rate") }
+    return ReadReport(
+        commandLine: options.commandLine,
+        machine: .current(),
+        seed: options.load.seed,
+        entities: options.load.entities,
+        answerBytes: reader.answerBytes,
+        phases: phases,
+        echoP50Us: first.echo.p50Us,
+        ratioToEcho: first.ratioToEcho,
+        errors: reader.errors
+    )
+}
+
+private final class PointReader {
+    private let options: ReadOptions
+    private let server: MeasuredServer
+    private let connection: BenchConnection
+    private let echo: TCPSocket
+    private let topic: TopicID
+    private var random: WyRand
+    private(set) var answerBytes = 0
+    private(set) var errors = 0
+
+    /// Fills the topic, so that each read finds a record.
+    init(_ options: ReadOptions, _ server: MeasuredServer, _ echo: Endpoint) throws {
+        self.options = options
+        self.server = server
+        connection = try BenchConnection(server.endpoint, claim: .any, name: "bench-reader")
+        self.echo = try TCPSocket.connect(to: echo)
+        topic = try connection.createTopic(
+            Player.definition(windowMilliseconds: options.windowMilliseconds)
+        ).id
+        random = WyRand(seed: options.load.seed &+ 77)
+        // The reader's own source asserts all records and outlives the run: none disappears.
+        let filler = LoadWorker(
+            connection,
+            topic: topic,
+            load: PlayerLoad(
+                seed: options.load.seed,
+                mix: .assertsOnly,
+                picker: EntityPicker(entities: options.load.entities),
+                sequence: 0..<UInt64(options.load.entities)
+            )
+        )
+        while filler.remainingInSequence > 0 {
+            _ = try filler.step(limitBytes: options.load.frameBytes, limitWrites: .max)
+        }
+        try connection.awaitFlush(connection.beginFlush())
+    }
+
+    func phase(_ rate: Int) throws -> ReadPhase {
+        var loadOptions = options.load
+        loadOptions.rate = rate
+        if rate == 0 { loadOptions.workers = 0 }
+        let load = try LoadRun(loadOptions, endpoint: server.endpoint, topic: topic) {
+            LoadRun.randomLoad(loadOptions, worker: $0)
+        }
+        let progress = Progress(quiet: options.quiet)
+        progress.say("reads under \(rate) writes/s")
+        let deadline = monotonicNanoseconds() + UInt64(options.duration.seconds * 1e9)
+        let running = rate == 0 ? nil : load.start(.after(options.duration), progress: progress)
+        var (reads, echoes) = (LatencyRecorder(), LatencyRecorder())
+        // The first reads find cold caches and are not counted.
+        for _ in 0..<200 { _ = try readOnce() }
+        while monotonicNanoseconds() < deadline {
+            for _ in 0..<128 { reads.record(nanoseconds: try readOnce()) }
+            for _ in 0..<128 { echoes.record(nanoseconds: try echoOnce()) }
+        }
+        let result = try running?.finish(progress: progress, phase: "write")
+        errors += result?.errors ?? 0
+        guard let read = reads.latencies, let echo = echoes.latencies else {
+            throw ThalwegError(
+                .invalidConfiguration,
+                "the duration is too short for a read",
+                advice: "choose a longer --duration"
+            )
+        }
+        return ReadPhase(
+            rate: rate,
+            writesPerSecond: result?.writesPerSecond ?? 0,
+            read: read,
+            echo: echo,
+            ratioToEcho: read.p50Us / echo.p50Us
+        )
+    }
+
+    /// Nanoseconds from the sending of a request until its answer was checked and its record found.
+    private func readOnce() throws -> UInt64 {
+        let key = UInt64(random.below(UInt32(options.load.entities)))
+        let number = connection.nextRequest()
+        let frame = try Frame.bytes(GetRequest(topic, keys: [.u64(key)]), requestID: number)
+        let start = monotonicNanoseconds()
+        try connection.send(frame)
+        let (isLive, bytes) = try connection.answer(to: number) { frame in
+            guard frame.header.type == .records else {
+                throw ThalwegError(
+                    .invalidFrame,
+                    "a get was answered by frame type \(frame.header.rawType)"
+                )
+            }
+            var cursor = try RecordCursor(records: frame.payload, kind: .u64)
+            return (try cursor.next()?.presence == .live, FrameHeader.size + frame.payload.count)
+        }
+        let elapsed = monotonicNanoseconds() - start
+        answerBytes = bytes
+        if !isLive { errors += 1 }
+        return elapsed
+    }
+
+    /// Nanoseconds for as many bytes as the last answer had, there and back.
+    private func echoOnce() throws -> UInt64 {
+        try withUnsafeTemporaryAllocation(byteCount: answerBytes, alignment: 16) { room in
+            room.initializeMemory(as: UInt8.self, repeating: 0x55)
+            let start = monotonicNanoseconds()
+            try echo.send(UnsafeRawBufferPointer(room))
+            var received = 0
+            while received < answerBytes {
+                let rest = UnsafeMutableRawBufferPointer(rebasing: room[received...])
+                guard let count = try echo.receive(into: rest), count > 0 else {
+                    throw ThalwegError(.connectionLost, "the echo server closed the connection")
+                }
+                received += count
+            }
+            return monotonicNanoseconds() - start
+        }
+    }
+}

@@ -1,0 +1,9 @@
+import SwiftCompilerPlugin
+import SwiftSyntaxMacros
+
+@main
+struct ThalwegMacrosPlugin: CompilerPlugin {
+    let providingMacros: [any Macro.Type] = [
+        RecordMacro.self, RecordMemberMacro.self, MarkerMacro.self,
+    ]
+}

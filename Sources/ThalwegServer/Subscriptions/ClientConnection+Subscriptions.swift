@@ -1,0 +1,68 @@
+import NIOCore
+import ThalwegModel
+import ThalwegWire
+
+/// What a connection knows of its subscriptions: which partition has each.
+struct ConnectionSubscriptions {
+    var lastNumber: UInt32 = 0
+    /// The number of the partition's loop.
+    var loops: [UInt32: UInt16] = [:]
+}
+
+extension ClientConnection {
+    func subscribe(
+        _ payload: UnsafeRawBufferPointer, _ requestID: UInt32
+    ) throws(ThalwegError) {
+        let request = try Subscribe(payload)
+        let limit = node.options.limits.subscriptionsPerConnection
+        guard subscriptions.loops.count < limit else {
+            throw .exceeded(
+                .tooManySubscriptions, "the number of the connection's subscriptions",
+                value: subscriptions.loops.count + 1, limit: limit,
+                advice: "close some, or use another connection")
+        }
+        subscriptions.lastNumber += 1
+        let number = subscriptions.lastNumber
+        let partition = node.partition(request.topic)
+        subscriptions.loops[number] = UInt16(partition.number)
+        partition.loop.execute { [self] in
+            partition.subscriptions.subscribe(
+                request, number: number, connection: self, requestID: requestID)
+        }
+    }
+
+    func unsubscribe(
+        _ payload: UnsafeRawBufferPointer, _ requestID: UInt32
+    ) throws(ThalwegError) {
+        let number = try Unsubscribe(payload).subscription
+        guard let loop = subscriptions.loops.removeValue(forKey: number) else {
+            throw ThalwegError(
+                .unknownSubscription, "this connection has no subscription \(number)",
+                advice: "it may have ended already")
+        }
+        let partition = node.loops[Int(loop)]
+        partition.loop.execute { [self] in
+            partition.subscriptions.close([number], of: self)
+            answer(Okay(), requestID)
+        }
+    }
+
+    /// The subscription ended without the client's doing. Callable from any loop.
+    func forgetSubscription(_ number: UInt32) {
+        channel?.eventLoop.execute { [self] in subscriptions.loops[number] = nil }
+    }
+
+    /// The connection is gone.
+    func closeSubscriptions() {
+        let numbers = Dictionary(grouping: subscriptions.loops.keys) { subscriptions.loops[$0] }
+        subscriptions.loops = [:]
+        for (loop, numbers) in numbers {
+            guard let loop else { continue }
+            let partition = node.loops[Int(loop)]
+            // Behind a SUBSCRIBE that is still on its way there.
+            partition.loop.execute { [self] in
+                partition.subscriptions.close(numbers, of: self)
+            }
+        }
+    }
+}

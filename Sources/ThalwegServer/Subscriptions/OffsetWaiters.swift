@@ -1,0 +1,74 @@
+import NIOCore
+import ThalwegEngine
+import ThalwegModel
+
+/// Reads that wait until an offset is applied: "not before what I wrote". On the partition's loop.
+final class OffsetWaiters: @unchecked Sendable {
+    private struct Waiter {
+        let offset: Offset
+        let deadline: Scheduled<Void>
+        let body: (ThalwegError?) -> Void
+    }
+
+    /// How long a read waits.
+    static let patience = TimeAmount.seconds(5)
+    /// Reads that wait at a time.
+    static let limit = 65_536
+
+    private let loop: any EventLoop
+    private let partition: Partition
+    private var waiters: [TopicID: [UInt64: Waiter]] = [:]
+    private var lastNumber: UInt64 = 0
+    private var count = 0
+
+    init(loop: any EventLoop, partition: Partition) {
+        self.loop = loop
+        self.partition = partition
+    }
+
+    /// Calls back once: when `offset` is applied, or with `not_yet`, or with `unknown_topic`.
+    func wait(
+        for offset: Offset, of topic: TopicID, _ body: @escaping (ThalwegError?) -> Void
+    ) {
+        loop.assertInEventLoop()
+        do throws(ThalwegError) {
+            let last = try partition.readingHead(topic).last
+            if last >= offset { return body(nil) }
+            guard count < OffsetWaiters.limit else { throw notYet(offset, last) }
+        } catch {
+            return body(error)
+        }
+        lastNumber += 1
+        let number = lastNumber
+        let deadline = loop.scheduleTask(in: OffsetWaiters.patience) { [self] in
+            guard let waiter = waiters[topic]?.removeValue(forKey: number) else { return }
+            count -= 1
+            let last = try? partition.readingHead(topic).last
+            waiter.body(notYet(offset, last ?? .start))
+        }
+        count += 1
+        waiters[topic, default: [:]][number] = Waiter(
+            offset: offset, deadline: deadline, body: body)
+    }
+
+    /// An entry was applied.
+    func applied(_ applied: Partition.Applied) {
+        guard let waiting = waiters[applied.topic] else { return }
+        let isDropped = applied.kind == .dropTopic
+        let done = waiting.filter { isDropped || $0.value.offset <= applied.after }
+        for number in done.keys { waiters[applied.topic]?[number] = nil }
+        if waiters[applied.topic]?.isEmpty == true { waiters[applied.topic] = nil }
+        count -= done.count
+        for waiter in done.sorted(by: { $0.key < $1.key }).map(\.value) {
+            waiter.deadline.cancel()
+            // The read itself finds out where the topic is gone.
+            waiter.body(nil)
+        }
+    }
+
+    private func notYet(_ offset: Offset, _ last: Offset) -> ThalwegError {
+        ThalwegError(
+            .notYet, "offset \(offset) is not applied yet", advice: "ask again",
+            limit: last.rawValue, value: offset.rawValue)
+    }
+}

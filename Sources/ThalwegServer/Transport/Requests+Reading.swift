@@ -1,0 +1,100 @@
+import NIOCore
+import ThalwegEngine
+import ThalwegModel
+import ThalwegWire
+
+// GET, SCAN and COUNT: answered on the topic's loop, at its newest applied state or not before an
+// offset that the client names.
+extension ClientConnection {
+    /// Bytes of records in one page of a scan.
+    private static var pageBytes: Int { 1 << 20 }
+
+    func get(_ payload: UnsafeRawBufferPointer, _ requestID: UInt32) throws(ThalwegError) {
+        var reader = ByteReader(payload)
+        let head = try GetHead(from: &reader)
+        let partition = node.partition(head.topic)
+        if partition.loop === channel?.eventLoop, head.notBefore == .start {
+            return try read(payload, partition, requestID)
+        }
+        let copy = Array(payload)
+        when(head.notBefore, of: head.topic, requestID) { [self] partition throws(ThalwegError) in
+            let result = copy.withUnsafeBytes { bytes in
+                Result { () throws(ThalwegError) in try read(bytes, partition, requestID) }
+            }
+            try result.get()
+        }
+    }
+
+    private func read(
+        _ payload: UnsafeRawBufferPointer, _ partition: PartitionLoop, _ requestID: UInt32
+    ) throws(ThalwegError) {
+        var reader = ByteReader(payload)
+        let head = try GetHead(from: &reader)
+        let description = try partition.partition.readingHead(head.topic)
+        let keys = try reader.bytes(reader.remaining)
+        var cursor = KeyCursor(keys, kind: description.keyKind)
+        var writer = RecordsWriter(capacity: 256)
+        writer.begin(applied: description.last)
+        for _ in 0..<head.count {
+            try partition.partition.get(head.topic, key: try cursor.next()) { record in
+                guard let record else { return writer.appendAbsent() }
+                writer.append(
+                    record.isLive ? .live : .deleted, key: record.key,
+                    version: record.version, offset: record.offset,
+                    sources: record.sources.lazy.map { SourceID($0) },
+                    row: record.isLive ? record.row : .init(start: nil, count: 0))
+            }
+            guard writer.byteCount <= Limits.frameBytes else {
+                throw .exceeded(
+                    .frameTooLarge, "the answer in bytes", value: writer.byteCount,
+                    limit: Limits.frameBytes, advice: "ask for fewer keys at once")
+            }
+        }
+        guard cursor.isAtEnd else {
+            throw ThalwegError(.invalidFrame, "bytes are left over behind the keys")
+        }
+        send(writer.finish(requestID: requestID))
+    }
+
+    func scan(_ payload: UnsafeRawBufferPointer, _ requestID: UInt32) throws(ThalwegError) {
+        let request = try ScanRequest(payload)
+        when(request.notBefore, of: request.topic, requestID) {
+            [self] partition throws(ThalwegError) in
+            let filter = try partition.partition.filter(request.topic, request.filter)
+            let query = ScanQuery(
+                order: request.order, filter: filter, limit: Int(request.limit),
+                token: request.resumeToken, limitBytes: ClientConnection.pageBytes)
+            var writer = RecordsWriter()
+            let token = try partition.partition.scan(request.topic, query, into: &writer)
+            send(writer.finishPage(requestID: requestID, nextToken: token))
+        }
+    }
+
+    func count(_ payload: UnsafeRawBufferPointer, _ requestID: UInt32) throws(ThalwegError) {
+        let request = try CountRequest(payload)
+        when(request.notBefore, of: request.topic, requestID) {
+            [self] partition throws(ThalwegError) in
+            let filter = try partition.partition.filter(request.topic, request.filter)
+            let counted = try partition.partition.count(request.topic, filter: filter)
+            answer(Counted(applied: counted.applied, count: UInt64(counted.count)), requestID)
+        }
+    }
+
+    /// Calls `body` on the topic's loop when `offset` is applied; what it throws is the answer.
+    private func when(
+        _ offset: Offset, of topic: TopicID, _ requestID: UInt32,
+        _ body: @escaping @Sendable (PartitionLoop) throws(ThalwegError) -> Void
+    ) {
+        let partition = node.partition(topic)
+        partition.loop.execute { [self] in
+            partition.offsetWaiters.wait(for: offset, of: topic) { [self] error in
+                do throws(ThalwegError) {
+                    if let error { throw error }
+                    try body(partition)
+                } catch {
+                    refuse(error, requestID)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+import ArgumentParser
+import ThalwegBench
+
+/// The peer that scenarios start beside the server; not for people.
+struct BenchSink: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench-sink", abstract: "Read and discard, or echo.", shouldDisplay: false)
+
+    @Option var listen: String
+    @Flag var jsonReady = false
+    @Flag var echo = false
+
+    func run() throws {
+        try runSink(listen: try Endpoint(parsing: listen), mode: echo ? .echo : .discard) { line in
+            if jsonReady { writeLine(line) }
+        }
+    }
+}

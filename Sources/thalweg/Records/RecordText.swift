@@ -1,0 +1,82 @@
+import ThalwegClient
+import ThalwegModel
+
+/// What the verbs print of records and of writes.
+enum RecordText {
+    /// A record's fields as JSON; of a topic of bytes, hexadecimal digits.
+    static func fields(_ record: StoredRecord, _ topic: Topic) throws(ThalwegError) -> JSON {
+        guard let schema = topic.definition.schema else {
+            return .string(RecordJSON.hexadecimal(record.row))
+        }
+        return RecordJSON.object(try topic.values(of: record.row), schema)
+    }
+
+    static func json(
+        _ key: Key, _ record: StoredRecord?, _ topic: Topic
+    ) throws(ThalwegError) -> JSON {
+        guard let record else {
+            return .members(["key": json(key), "record": .null])
+        }
+        return .members([
+            "key": json(key),
+            "version": .unsigned(record.version.rawValue),
+            "offset": .unsigned(record.offset.rawValue),
+            "sources": .array(record.sources.map { .unsigned(UInt64($0.rawValue)) }),
+            "record": try fields(record, topic),
+        ])
+    }
+
+    static func json(_ key: Key) -> JSON {
+        if case .u64(let number) = key { return .unsigned(number) }
+        return .string(key.description)
+    }
+
+    /// One line for each record: its key, version, offset, and a column for each field.
+    static func table(
+        _ records: [(key: Key, record: StoredRecord?)], _ topic: Topic
+    ) throws(ThalwegError) -> String {
+        let names = topic.definition.schema?.fields.map(\.name) ?? ["VALUE"]
+        var table = Table(header: ["KEY", "VERSION", "OFFSET"] + names)
+        for (key, record) in records {
+            guard let record else {
+                table.append(["\(key)"] + Array(repeating: "-", count: names.count + 2))
+                continue
+            }
+            var cells: [String]
+            if case .object(let members) = try fields(record, topic) {
+                cells = members.map { cell($0.value) }
+            } else {
+                cells = [String(validating: record.row, as: UTF8.self) ?? cell(bytes: record.row)]
+            }
+            cells.insert(contentsOf: ["\(key)", "\(record.version)", "\(record.offset)"], at: 0)
+            table.append(cells.map(oneLine))
+        }
+        return table.text
+    }
+
+    static func text(_ result: WriteResult, json: Bool) -> String {
+        let verdict = "\(result.verdict)"
+        guard json else {
+            return "\(verdict): version \(result.version), offset \(result.offset)"
+        }
+        return JSON.members([
+            "verdict": .string(verdict),
+            "version": .unsigned(result.version.rawValue),
+            "offset": .unsigned(result.offset.rawValue),
+        ]).text
+    }
+
+    private static func cell(_ value: JSON) -> String {
+        if case .string(let text) = value { return text }
+        return value.text
+    }
+
+    private static func cell(bytes: [UInt8]) -> String {
+        "0x" + RecordJSON.hexadecimal(bytes)
+    }
+
+    /// Control characters would break the table, or the terminal.
+    private static func oneLine(_ text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 ? " " : $0 }))
+    }
+}

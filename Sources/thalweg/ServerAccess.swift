@@ -1,0 +1,46 @@
+import ArgumentParser
+import Foundation
+import ThalwegClient
+import ThalwegModel
+
+/// Where the server is and how to print: the options of every verb that talks to one.
+struct ServerAccess: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The server: HOST:PORT or unix:PATH. Default: $THALWEG_SERVER or 127.0.0.1:3727."))
+    var server: String?
+
+    @Flag(help: "Print JSON: one object a line.")
+    var json = false
+
+    var address: String {
+        server ?? ProcessInfo.processInfo.environment["THALWEG_SERVER"] ?? "127.0.0.1:3727"
+    }
+
+    /// Connects, runs `body`, and closes the connection whatever happens.
+    func withClient<T>(
+        _ source: ClientOptions.Source = .readOnly,
+        _ body: (ThalwegClient) async throws -> T
+    ) async throws -> T {
+        var options = ClientOptions(name: "thalweg", source: source)
+        options.reconnect = .never
+        let client = try await ThalwegClient.connect(to: address, options: options)
+        do {
+            let result = try await body(client)
+            try await client.close()
+            return result
+        } catch {
+            // The first error says what went wrong.
+            try? await client.close()
+            throw error
+        }
+    }
+}
+
+/// Who writes.
+struct WriterIdentity: ParsableArguments {
+    @Option(help: "The source to write as; others may share its name. Only it can retract.")
+    var source = "thalweg-cli"
+
+    var claim: ClientOptions.Source { .named(source, shared: true) }
+}

@@ -1,0 +1,27 @@
+import Testing
+import ThalwegModel
+
+/// The process is killed again and again while clients write and wait for `committed`.
+///
+/// Every answered write is there afterwards with at least its version and offset; each record holds
+/// what its only writer wrote last or later; the files verify after each kill.
+/// `THALWEG_CRASH_ROUNDS` sets the rounds, `THALWEG_CRASH_SEED` repeats a run.
+@Suite(.serialized) struct KillTests {
+    @Test func answeredWritesSurviveAKill() async throws {
+        let seed = CrashRun.configuredSeed
+        print("crash seed \(seed), \(CrashRun.configuredRounds) rounds")
+        try await CrashRun(
+            seed: seed, rounds: CrashRun.configuredRounds, serverArguments: []
+        ).run()
+    }
+
+    @Test func answeredWritesSurviveAKillAmongSnapshots() async throws {
+        let seed = CrashRun.configuredSeed
+        print("crash seed \(seed), \(CrashRun.configuredRounds) rounds with snapshots")
+        let snapshotIndex = try await CrashRun(
+            seed: seed, rounds: CrashRun.configuredRounds,
+            serverArguments: ["--snapshot-after-bytes", "4096"]
+        ).run()
+        #expect(snapshotIndex > 0, "no snapshot was taken")
+    }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import ThalwegModel
+
+/// The real command, run as a process of its own that can be killed.
+final class ServerProcess {
+    private let process: Process
+    private let output = Pipe()
+    private let errorFile: URL
+    private(set) var address = ""
+
+    private struct Ready: Decodable {
+        var listening: String
+    }
+
+    /// The executable lies where the tests' own product lies.
+    static var executable: URL {
+        get throws {
+            var folder = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+            if let bundle = CommandLine.arguments.first(where: { $0.hasSuffix(".xctest") }) {
+                folder = URL(fileURLWithPath: bundle)
+            }
+            while folder.path != "/" {
+                folder.deleteLastPathComponent()
+                let candidate = folder.appendingPathComponent("thalweg")
+                if FileManager.default.isExecutableFile(atPath: candidate.path),
+                    !isFolder(candidate)
+                {
+                    return candidate
+                }
+            }
+            throw ThalwegError(
+                .invalidConfiguration, "the command is not beside the tests",
+                advice: "build it: swift build --product thalweg")
+        }
+    }
+
+    private static func isFolder(_ url: URL) -> Bool {
+        (try? url.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) ?? false
+    }
+
+    /// Starts a server on `data` and waits until it listens.
+    init(data: String, arguments: [String] = []) throws {
+        process = Process()
+        process.executableURL = try ServerProcess.executable
+        process.arguments =
+            [
+                "serve", "--listen", "127.0.0.1:0", "--data", data, "--json-ready",
+                "--log-level", "warning", "--loops", "2",
+            ] + arguments
+        errorFile = URL(fileURLWithPath: data + ".log")
+        _ = FileManager.default.createFile(atPath: errorFile.path, contents: nil)
+        process.standardError = try FileHandle(forWritingTo: errorFile)
+        process.standardOutput = output
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        var line = Data()
+        while line.last != UInt8(ascii: "\n") {
+            guard let part = try output.fileHandleForReading.read(upToCount: 1), !part.isEmpty
+            else { throw ThalwegError(.stopped, "the server did not start: \(said)") }
+            line += part
+        }
+        address = try JSONDecoder().decode(Ready.self, from: line).listening
+    }
+
+    deinit {
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    }
+
+    /// What it wrote to its standard error.
+    var said: String { (try? String(contentsOf: errorFile, encoding: .utf8)) ?? "" }
+
+    /// Ends it at once, as a crash would, and waits until it is gone.
+    func crash() {
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
+    /// Ends it in good order; gives its exit status.
+    func stop() -> Int32 {
+        process.terminate()
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+}

@@ -1,0 +1,88 @@
+import Testing
+import ThalwegModel
+
+@testable import ThalwegEngine
+
+@Suite struct PendingWindowTests {
+    @Test(arguments: [1, 2] as [UInt64])
+    func runsOfAnArenaAreAlignedAndKeepTheirBytes(seed: UInt64) {
+        var random = RandomSource(seed: seed)
+        var arena = Arena()
+        for _ in 0..<5 {
+            var runs: [(UnsafeMutableRawPointer, Int, UInt8)] = []
+            for _ in 0..<2_000 {
+                let count = random.below(random.pick([1, 100, 5_000, 400_000]))
+                let fill = UInt8(random.below(256))
+                let run = arena.allocate(count)
+                #expect(UInt(bitPattern: run) % 8 == 0)
+                run.initializeMemory(as: UInt8.self, repeating: fill, count: min(count, 64))
+                runs.append((run, min(count, 64), fill))
+                if runs.count > 1_500, count > 100_000 { break }
+            }
+            for (run, count, fill) in runs {
+                let bytes = UnsafeRawBufferPointer(start: run, count: count)
+                #expect(bytes.allSatisfy { $0 == fill })
+            }
+            arena.reset()
+        }
+    }
+
+    @Test func aSteadyWindowTakesNoMoreMemoryThanItsFirst() {
+        var window = PendingWindow()
+        var sizes: Set<Int> = []
+        for number in 1...50 as ClosedRange<UInt64> {
+            window.open(number: number)
+            for _ in 0..<5_000 {
+                window.reserve(1)
+                let index = window.append(PendingWindowTests.entry)
+                _ = window.takeRow(index, count: 300)
+            }
+            sizes.insert(window.bytes)
+        }
+        #expect(sizes.count == 1)
+    }
+
+    @Test func anUnusuallyLargeWindowGivesItsMemoryBack() {
+        var window = PendingWindow()
+        window.open(number: 1)
+        for _ in 0..<200 {
+            window.reserve(1)
+            let index = window.append(PendingWindowTests.entry)
+            _ = window.takeRow(index, count: 1 << 20)
+        }
+        let large = window.bytes
+        for number in 2...20 as ClosedRange<UInt64> {
+            window.open(number: number)
+            _ = window.scratch(100)
+        }
+        #expect(window.bytes < large / 50)
+    }
+
+    @Test func aReferenceNamesItsEntryForEveryWindowAndIndex() {
+        for window in [1, 255, 256, 257, 1 << 40] as [UInt64] {
+            for index in [0, 1, 1_000, PendingWindow.limit] {
+                let reference = PendingWindow.reference(window: window, index: index)
+                #expect(reference != 0)
+                #expect(PendingWindow.index(reference) == index)
+                #expect(UInt64(reference >> 24) == window & 0xff)
+            }
+        }
+    }
+
+    @Test func aRowThatFitsStaysWhereItIs() {
+        var window = PendingWindow()
+        window.open(number: 1)
+        window.reserve(1)
+        let index = window.append(PendingWindowTests.entry)
+        let row = window.takeRow(index, count: 20)
+        #expect(window.takeRow(index, count: 24) == row)
+        #expect(window.takeRow(index, count: 0) == row)
+        #expect(window.takeRow(index, count: 25) != row)
+    }
+
+    private static var entry: PendingEntry {
+        PendingEntry(
+            slot: 1, previous: 0, sources: 0, row: nil, rowCount: 0, rowUnits: 0, exists: true,
+            outcome: PendingEntry.Outcome(.nothing, reason: .retracted))
+    }
+}

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Everything that CI checks, in the order of what fails fastest. One debug build serves it all.
+#
+# Environment: THALWEG_CRASH_ROUNDS (default 50) and FUZZ_SECONDS (default 10) make it longer.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+swift=${SWIFT:-swift}
+jobs=${JOBS:-$(nproc)}
+log=.build/test.log
+mkdir -p .build
+
+step() { printf '\n== %s (%ss)\n' "$1" "$SECONDS"; }
+
+step "format"
+make --no-print-directory lint
+
+step "build"
+"$swift" build -j "$jobs" --build-tests
+
+step "tests"
+export THALWEG_CRASH_ROUNDS=${THALWEG_CRASH_ROUNDS:-50}
+"$swift" test --skip-build --disable-xctest 2>&1 | tee "$log"
+
+step "README"
+THALWEG=.build/debug/thalweg scripts/readme.sh
+
+step "demo"
+THALWEG=.build/debug/thalweg scripts/demo.sh --smoke
+
+step "fuzz"
+scripts/fuzz.sh "${FUZZ_SECONDS:-10}" > .build/fuzz.log 2>&1 || { tail -50 .build/fuzz.log; exit 1; }
+grep -E 'stat::number_of_executed_units|^== ' .build/fuzz.log || true
+
+printf '\n== everything passed in %ss\n' "$SECONDS"
+grep -E 'Test run with .* (passed|failed)' "$log"
