@@ -40,6 +40,7 @@ let package = Package(
     products: [
         .library(name: "ThalwegClient", targets: ["ThalwegClient"]),
         .library(name: "ThalwegRecords", targets: ["ThalwegRecords"]),
+        .library(name: "ThalwegRecords", targets: ["ThalwegRecords"]),
         .library(name: "ThalwegEngine", targets: ["ThalwegEngine", "ThalwegLog"]),
         .executable(name: "thalweg", targets: ["thalweg"]),
     ],
@@ -91,7 +92,9 @@ let package = Package(
         .testTarget(name: "ThalwegFilterTests", dependencies: ["ThalwegFilter", "ThalwegModel"]),
         .testTarget(
             name: "ThalwegEngineTests",
-            dependencies: ["ThalwegEngine", "ThalwegWire", "ThalwegModel"]),
+            dependencies: [
+                "ThalwegEngine", "ThalwegFilter", "ThalwegWire", "ThalwegModel",
+            ]),
         .testTarget(name: "ThalwegLogTests", dependencies: ["ThalwegLog", "ThalwegModel"]),
         .testTarget(
             name: "ThalwegClientTests",

@@ -71,7 +71,8 @@ private func patched(
     _ layout: RowLayout
 ) -> [UInt8]? {
     row.withUnsafeBytes { row in
-        guard let size = layout.sizeAfterPatch(row, mask: mask, values: values) else { return nil }
+        guard layout.isValidPatch(mask: mask, values: values) else { return nil }
+        let size = layout.sizeAfterPatch(row, mask: mask, values: values)
         return [UInt8](unsafeUninitializedCapacity: size) { target, count in
             layout.apply(
                 patch: values,

@@ -12,7 +12,20 @@ smoke=no
 
 start_server
 echo "a server listens on $server_address (process $server_pid, data in $server_data)"
-show() { printf '\n$ thalweg %s\n' "$*"; "$thalweg" "$@" --server "$server_address"; }
+
+# Prints a command as one would type it, and runs it.
+show() {
+    local word
+    printf '\n$ thalweg'
+    for word in "$@"; do
+        case $word in
+        *[!A-Za-z0-9._:/-]*) printf " '%s'" "$word" ;;
+        *) printf ' %s' "$word" ;;
+        esac
+    done
+    printf '\n'
+    "$thalweg" "$@" --server "$server_address"
+}
 
 show topic create players --key u64 --schema 'name: string(32), x: f32, health: i32'
 show put players 7 '{"name": "Ada", "x": 1.5, "health": 100}'

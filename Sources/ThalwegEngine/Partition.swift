@@ -112,6 +112,17 @@ public final class Partition {
         try required(topic).state.open.pointee.tickets.append(Ticket(token: token))
     }
 
+    /// Whether records of the topic expire.
+    public func expires(_ topic: TopicID) -> Bool {
+        (box(topic)?.state.definition.options.timeToLiveMicroseconds ?? 0) > 0
+    }
+
+    /// Merges the deletion of records that nobody asserted for their time to live, for 1/256 of
+    /// the topic; `part` goes round.
+    public func expire(_ topic: TopicID, part: Int, time: Timestamp) {
+        box(topic)?.state.expire(part: part % KeyIndex.partsInAll, time: time.microseconds)
+    }
+
     /// When the topic's open window is due; `nil` while it is empty.
     public func deadline(_ topic: TopicID) -> Timestamp? {
         guard let box = box(topic), !box.state.isOpenEmpty else { return nil }

@@ -16,13 +16,46 @@ extension RowLayout {
         guard row.count >= 2, row.count <= Limits.rowBytes else { return .invalid }
         let fixed = Int(UInt16(littleEndian: row.loadUnaligned(as: UInt16.self)))
         if fixed == fixedSize {
-            return isCanonical(row, fixed: fixed) ? .current : .invalid
+            let isCanonical =
+                hasOptionals ? isCanonical(row, fixed: fixed) : isCanonicalWithoutOptionals(row)
+            return isCanonical ? .current : .invalid
         }
         guard fixed < fixedSize, fixedSizes.contains(fixed) else { return .invalid }
         return isCanonical(row, fixed: fixed) ? .older : .invalid
     }
 
-    // Every assert comes through here: raw pointers, one pass, no call but the rare one.
+    // Nearly every assert comes through here: raw pointers, no call but the rare one.
+    private func isCanonicalWithoutOptionals(_ row: UnsafeRawBufferPointer) -> Bool {
+        guard row.count >= fixedSize, let base = row.baseAddress else { return false }
+        // Safe: leaves end at or before `fixedSize`; the packed zone's ends are compared with its
+        // count before anything there is read.
+        let bools = hotBools
+        for index in 0..<bools.count {
+            let offset = Int(bools.baseAddress.unsafelyUnwrapped[index])
+            guard base.load(fromByteOffset: offset, as: UInt8.self) <= 1 else { return false }
+        }
+        let packedZone = base + fixedSize
+        let packedCount = UInt32(truncatingIfNeeded: row.count &- fixedSize)
+        var packed: UInt32 = 0
+        let variables = hotVariables
+        for index in 0..<variables.count {
+            let leaf = variables.baseAddress.unsafelyUnwrapped[index]
+            let end = UInt32(
+                littleEndian: base.loadUnaligned(
+                    fromByteOffset: Int(leaf.offset), as: UInt32.self))
+            // An end before the start wraps around to more than any maximum.
+            let count = end &- packed
+            guard count <= leaf.maximum, end <= packedCount else { return false }
+            if leaf.isString {
+                let text = UnsafeRawBufferPointer(
+                    start: packedZone + Int(packed), count: Int(count))
+                guard isUTF8(text) else { return false }
+            }
+            packed = end
+        }
+        return packed == packedCount
+    }
+
     private func isCanonical(_ row: UnsafeRawBufferPointer, fixed: Int) -> Bool {
         guard row.count >= fixed, let base = row.baseAddress else { return false }
         // Safe: leaves end at or before `fixed`, or the loop ends; the packed zone's ends are

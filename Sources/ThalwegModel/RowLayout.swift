@@ -58,6 +58,13 @@
     public let isVariable: Bool
 }
 
+/// What the check of a string or bytes leaf needs to know.
+struct VariableLeaf {
+    let offset: Int32
+    let maximum: UInt32
+    let isString: Bool
+}
+
 /// Where everything stands in the rows of one schema.
 ///
 /// Immutable after `init`, so loops may share it. Built once per schema version, never per write.
@@ -73,6 +80,12 @@ public final class RowLayout: Sendable {
     // Safe: filled in `init`, never changed, freed with the layout, which outlives every call.
     nonisolated(unsafe) let hotFields: UnsafeBufferPointer<FieldSlot>
     nonisolated(unsafe) let hotChecked: UnsafeBufferPointer<Leaf>
+    /// The same for schemas without optionals, sorted by what there is to check: most asserts are
+    /// of such a schema, and this makes the check a third of what it is otherwise.
+    nonisolated(unsafe) let hotVariables: UnsafeBufferPointer<VariableLeaf>
+    /// Where in the row a byte must be 0 or 1.
+    nonisolated(unsafe) let hotBools: UnsafeBufferPointer<Int32>
+    let hasOptionals: Bool
     /// Bit n: field n has a string or bytes leaf.
     public let variableFields: UInt64
     /// Bit n: any bytes are valid in field n, so a patch of it needs no look at them.
@@ -132,11 +145,22 @@ public final class RowLayout: Sendable {
         self.hasVariableLeaves = variableFields != 0
         hotFields = RowLayout.copy(fields)
         hotChecked = RowLayout.copy(checkedLeaves)
+        hotVariables = RowLayout.copy(
+            leaves.filter(\.isVariable).map { leaf in
+                VariableLeaf(
+                    offset: leaf.offset, maximum: UInt32(leaf.maximum),
+                    isString: leaf.kind == .string)
+            })
+        hotBools = RowLayout.copy(
+            leaves.filter { $0.kind == .bool }.flatMap { $0.offset..<$0.offset + $0.size })
+        hasOptionals = leaves.contains { $0.presence >= 0 }
     }
 
     deinit {
         hotFields.deallocate()
         hotChecked.deallocate()
+        hotVariables.deallocate()
+        hotBools.deallocate()
     }
 
     private static func copy<Element>(_ array: [Element]) -> UnsafeBufferPointer<Element> {

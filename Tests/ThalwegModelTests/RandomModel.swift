@@ -117,9 +117,8 @@ extension RowLayout {
     func patched(_ row: [UInt8], mask: UInt64, values: [UInt8]) -> [UInt8]? {
         lend(row) { row in
             lend(values) { values in
-                guard let size = sizeAfterPatch(row, mask: mask, values: values) else {
-                    return nil
-                }
+                guard isValidPatch(mask: mask, values: values) else { return nil }
+                let size = sizeAfterPatch(row, mask: mask, values: values)
                 return [UInt8](unsafeUninitializedCapacity: size) { target, count in
                     apply(
                         patch: values,

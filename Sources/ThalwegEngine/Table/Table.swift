@@ -90,6 +90,29 @@ struct Table: ~Copyable {
         return true
     }
 
+    /// Copies a row: mostly a few dozen bytes, for which a call of `memcpy` is the larger part.
+    @inline(__always) static func copy(
+        _ source: UnsafeRawBufferPointer, to target: UnsafeMutableRawPointer
+    ) {
+        guard let start = source.baseAddress else { return }
+        guard source.count >= 16, source.count <= 256 else {
+            target.copyMemory(from: start, byteCount: source.count)
+            return
+        }
+        // Safe: sixteen bytes at a time, the last sixteen overlapping; both runs have them.
+        var position = 0
+        let last = source.count &- 16
+        while position < last {
+            target.storeBytes(
+                of: start.loadUnaligned(fromByteOffset: position, as: SIMD16<UInt8>.self),
+                toByteOffset: position, as: SIMD16<UInt8>.self)
+            position &+= 16
+        }
+        target.storeBytes(
+            of: start.loadUnaligned(fromByteOffset: last, as: SIMD16<UInt8>.self),
+            toByteOffset: last, as: SIMD16<UInt8>.self)
+    }
+
     // MARK: Provisional records
 
     /// Makes a record that only the window knows of.

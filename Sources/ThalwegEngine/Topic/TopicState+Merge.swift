@@ -61,7 +61,7 @@ extension TopicState {
         // Unmanaged, so that nothing below counts references; the topic holds it.
         let layout = layout.map { Unmanaged.passUnretained($0) }
         let single = table.sources.single(source)
-        let tick = UInt32(truncatingIfNeeded: time >> 16)
+        let tick = UInt32(truncatingIfNeeded: time >> TopicState.tickShift)
         var cursor = WriteCursor(writes, keyKind: table.shape.keyKind)
         var left = count
         var extras: [WriteExtra] = []
@@ -225,7 +225,7 @@ extension TopicState {
     }
 
     /// The record's entry in the open window, made from its base if there is none yet.
-    @inline(__always) private mutating func pendingIndex(
+    @inline(__always) mutating func pendingIndex(
         _ slot: UInt32, _ window: UnsafeMutablePointer<PendingWindow>
     ) -> Int {
         let record = table.record(slot)
@@ -261,9 +261,7 @@ extension TopicState {
         entry.pointee.sources = sources
         entry.pointee.exists = true
         let row = window.pointee.takeRow(index, count: body.count)
-        if let source = body.baseAddress {
-            row.copyMemory(from: source, byteCount: body.count)
-        }
+        Table.copy(body, to: row)
         return true
     }
 

@@ -24,7 +24,11 @@ struct TopicState: ~Copyable {
     var table: Table
 
     /// A ring: windows `applied + 1 ..< open` are sealed, `open` takes writes.
-    private let windows: UnsafeMutablePointer<PendingWindow>
+    private let windows: UnsafeMutablePointer<UnsafeMutablePointer<PendingWindow>>
+    /// Windows that are done, to be opened again: the one done last first, whose memory is still
+    /// in the processor's cache.
+    private var idle: [UnsafeMutablePointer<PendingWindow>] = []
+    private let allWindows: UnsafeMutablePointer<PendingWindow>
     private(set) var openNumber: UInt64 = 1
     private(set) var appliedNumber: UInt64 = 0
     var writer = EntryWriter()
@@ -52,16 +56,20 @@ struct TopicState: ~Copyable {
             keyKind: definition.keyKind,
             tracksAssertion: definition.options.timeToLiveMicroseconds > 0, seed: seed)
         windows = .allocate(capacity: Int(TopicState.ring))
+        allWindows = .allocate(capacity: Int(TopicState.ring))
         for number in 0..<Int(TopicState.ring) {
-            windows.advanced(by: number).initialize(to: PendingWindow())
+            allWindows.advanced(by: number).initialize(to: PendingWindow())
+            windows.advanced(by: number).initialize(to: allWindows)
+            if number > 0 { idle.append(allWindows + number) }
         }
         decoded = .allocate(capacity: DecodedWrite.chunk)
         decoded.initialize(repeating: DecodedWrite(), count: DecodedWrite.chunk)
-        windows[1].open(number: 1)
+        allWindows[0].open(number: 1)
     }
 
     deinit {
-        windows.deinitialize(count: Int(TopicState.ring))
+        allWindows.deinitialize(count: Int(TopicState.ring))
+        allWindows.deallocate()
         windows.deallocate()
         decoded.deallocate()
     }
@@ -70,7 +78,7 @@ struct TopicState: ~Copyable {
 
     /// The window's place in the ring. The number is open or in flight.
     @inline(__always) func window(_ number: UInt64) -> UnsafeMutablePointer<PendingWindow> {
-        windows + Int(number % TopicState.ring)
+        windows[Int(number % TopicState.ring)]
     }
 
     @inline(__always) var open: UnsafeMutablePointer<PendingWindow> { window(openNumber) }
@@ -86,18 +94,23 @@ struct TopicState: ~Copyable {
     var bytes: Int {
         var bytes = table.bytes
         for number in 0..<Int(TopicState.ring) {
-            bytes += windows[number].bytes
+            bytes += allWindows[number].bytes
         }
         return bytes
     }
 
     mutating func openNext() {
         openNumber += 1
+        guard let next = idle.popLast() else {
+            preconditionFailure("as many windows as the ring has places")
+        }
+        windows[Int(openNumber % TopicState.ring)] = next
         open.pointee.open(number: openNumber)
     }
 
     mutating func finishWindow() {
         appliedNumber += 1
+        idle.append(window(appliedNumber))
     }
 
     /// The in-flight entry that a reference names; `nil` where its window is applied.

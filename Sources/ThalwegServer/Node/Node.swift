@@ -56,6 +56,9 @@ final class Node: @unchecked Sendable {
         catalog = CatalogLoop(
             loop: eventLoops[0], catalog: recovery.catalog, log: opened.log, logger: logger)
         serverID = UniqueID(high: .random(in: 1 ... .max), low: .random(in: 0 ... .max))
+        for partition in loops {
+            partition.loop.execute { partition.startExpiring() }
+        }
         log.start(committed: { [self] in committed($0) }, failed: failed)
     }
 

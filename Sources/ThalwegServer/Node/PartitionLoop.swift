@@ -34,6 +34,7 @@ final class PartitionLoop: @unchecked Sendable {
     private var refused: [(topic: TopicID, entry: [UInt8])] = []
     private var refusal: ThalwegError?
     private var snapshot: SnapshotPump?
+    private var expirePart = 0
     /// Called with each topic that an entry changed.
     var changed: ((Partition.Applied) -> Void)?
 
@@ -53,7 +54,7 @@ final class PartitionLoop: @unchecked Sendable {
         self.logger = logger
         subscriptions = SubscriptionHub(loop: loop, partition: partition)
         offsetWaiters = OffsetWaiters(loop: loop, partition: partition)
-        subscriptions.unblocked = { [unowned self] in seal($0) }
+        subscriptions.unblocked = { [weak self] in self?.seal($0) }
     }
 
     // MARK: Writes
@@ -114,6 +115,24 @@ final class PartitionLoop: @unchecked Sendable {
         nextToken += 1
         waiters[nextToken] = waiter
         return nextToken
+    }
+
+    // MARK: Time to live
+
+    /// Looks for records that expired: a sweep of a topic takes about eight seconds, a little at a
+    /// time.
+    func startExpiring() {
+        loop.scheduleRepeatedTask(initialDelay: .milliseconds(250), delay: .milliseconds(250)) {
+            [weak self] task in
+            guard let self else { return task.cancel() }
+            for topic in partition.topicIDs where partition.expires(topic) {
+                for step in 0..<8 {
+                    partition.expire(topic, part: expirePart + step, time: .now)
+                }
+                startTimer(topic)
+            }
+            expirePart = (expirePart + 8) % 256
+        }
     }
 
     // MARK: Windows

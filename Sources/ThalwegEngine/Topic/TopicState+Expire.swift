@@ -1,0 +1,44 @@
+import ThalwegModel
+
+// Time to live. When a record was last asserted is the leader's own knowledge (a tick in the
+// record, not in the log); that it expired is a deletion like any other, merged into the window and
+// logged. A record whose tick is 0 came from a snapshot or from the log: it is given the whole
+// time again, so that neither a restart nor a fail-over deletes anything early.
+extension TopicState {
+    /// Microseconds of one tick, as a power of two: 65.5 ms, so that 32 bits reach nine years.
+    static let tickShift: Int64 = 16
+
+    /// Deletes the records of one part of the key index that nobody asserted for the topic's time
+    /// to live. Going through all 256 parts is one sweep.
+    mutating func expire(part: Int, time: Int64) {
+        let lifetime = definition.options.timeToLiveMicroseconds
+        guard lifetime > 0, table.shape.keyOffset != Record.headerSize else { return }
+        let now = UInt32(truncatingIfNeeded: time >> TopicState.tickShift)
+        let ticks = UInt32(clamping: lifetime >> UInt64(TopicState.tickShift)) + 1
+        var expired: [UInt32] = []
+        table.index.forEach(inPart: part) { slot in
+            let record = table.record(slot)
+            let asserted = record.address.load(fromByteOffset: Record.headerSize, as: UInt32.self)
+            if asserted == 0 {
+                record.address.storeBytes(
+                    of: max(now, 1), toByteOffset: Record.headerSize, as: UInt32.self)
+            } else if now &- asserted > ticks, now &- asserted < UInt32.max / 2 {
+                expired.append(slot)
+            }
+        }
+        for slot in expired {
+            deletePending(slot, reason: .expired, time: time)
+        }
+    }
+
+    /// Deletes a record in the open window, whoever asserts it.
+    private mutating func deletePending(_ slot: UInt32, reason: DeletionReason, time: Int64) {
+        guard newest(slot).exists, open.pointee.count < PendingWindow.limit else { return }
+        if open.pointee.openedAt == 0 { open.pointee.openedAt = time }
+        open.pointee.reserve(1)
+        let entry = open.pointee.entries + pendingIndex(slot, open)
+        entry.pointee.exists = false
+        entry.pointee.sources = SourceSets.empty
+        entry.pointee.outcome.reason = reason.rawValue
+    }
+}

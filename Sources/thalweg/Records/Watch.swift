@@ -1,0 +1,97 @@
+import ArgumentParser
+import ThalwegClient
+import ThalwegModel
+
+struct Watch: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Print what changes in a topic, as it happens.",
+        discussion: """
+            Begins with the records there are, unless told otherwise, and goes on until it is \
+            interrupted. A lost connection is repaired: what changed meanwhile arrives, each \
+            record once.
+            """)
+
+    @Argument var topic: String
+
+    @Option(help: "Where to begin: start, now, or an offset seen before.")
+    var from = "start"
+
+    @Option(help: "Only records that match, such as 'health < 20 and region == \"eu\"'.")
+    var filter = ""
+
+    @Option(help: "Only these fields, separated by commas; changes of others are not told.")
+    var fields: String?
+
+    @Option(help: "At most one delivery in so many windows.")
+    var pace = 1
+
+    @Flag(help: "With the record as it was before, where that is known.")
+    var previous = false
+
+    @Option(help: "End after so many changes.")
+    var limit: Int?
+
+    @OptionGroup var access: ServerAccess
+
+    func run() async throws {
+        let start = try Watch.start(from)
+        let client = try await ThalwegClient.connect(
+            to: access.address, options: ClientOptions(name: "thalweg", source: .readOnly))
+        let topic = try await client.topic(topic)
+        let wanted = try Watch.mask(fields, topic)
+        let subscription = try await client.subscribe(
+            topic, from: start, filter: filter, fields: wanted, includePrevious: previous,
+            pace: pace)
+        var left = limit ?? .max
+        while left > 0, let delivery = try await subscription.next() {
+            if delivery.isReset { note("starting over", delivery) }
+            var lines: [String] = []
+            for change in try delivery.changes().prefix(left) {
+                lines.append(
+                    access.json
+                        ? try ChangeText.json(change, topic, fields: wanted).text
+                        : try ChangeText.line(change, topic, fields: wanted))
+            }
+            left -= lines.count
+            if !lines.isEmpty { writeLine(lines.joined(separator: "\n")) }
+            if delivery.isCaughtUp { note("caught up", delivery) }
+        }
+        try await client.close()
+    }
+
+    private func note(_ what: String, _ delivery: Delivery) {
+        write("\(what) at offset \(delivery.resumeOffset)\n", to: .error)
+    }
+
+    static func start(_ text: String) throws(ThalwegError) -> SubscriptionStart {
+        switch text {
+        case "start": return .start
+        case "now": return .now
+        default:
+            guard let offset = UInt64(text), offset <= Limits.offset else {
+                throw ThalwegError(
+                    .invalidConfiguration, "'\(text)' is no place to begin",
+                    advice: "write start, now, or an offset")
+            }
+            return .after(Offset(offset))
+        }
+    }
+
+    /// Bit n: field n is named. Throws `invalid_configuration` for a field that is not there.
+    static func mask(_ text: String?, _ topic: Topic) throws(ThalwegError) -> UInt64 {
+        guard let text else { return .max }
+        let names = topic.definition.schema?.fields.map(\.name) ?? []
+        var mask: UInt64 = 0
+        for name in text.split(separator: ",") {
+            guard let number = names.firstIndex(of: String(name)) else {
+                throw ThalwegError(
+                    .invalidConfiguration, "topic '\(topic.name)' has no field '\(name)'",
+                    advice: names.isEmpty
+                        ? "it is a topic of bytes" : "its fields are "
+                            + names.joined(separator: ", "))
+            }
+            mask |= 1 << UInt64(number)
+        }
+        return mask
+    }
+}
