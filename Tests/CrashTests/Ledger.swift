@@ -56,7 +56,8 @@ final class Ledger: Sendable {
             var allowed = list.map(\.count)
             if !isFirstAnswered { allowed.append(nil) }
             guard allowed.contains(found.count) else {
-                return "key \(key) holds \(text(found.count)), it may be one of \(allowed.map(text))"
+                return
+                    "key \(key) holds \(text(found.count)), it may be one of \(allowed.map(text))"
             }
             guard isFirstAnswered, let answered = list.first, let version = found.version,
                 let offset = found.offset

@@ -8,9 +8,13 @@ import ThalwegWire
 @Suite struct HostileInputTests {
     /// Runs `attack` beside a client that works before, during and after it.
     private func withVictim(
-        _ change: (inout Limits) -> Void = { _ in }, _ attack: (TestServer) async throws -> Void
+        maximumFrameBytes: Int? = nil, connections: Int? = nil,
+        _ attack: (TestServer) async throws -> Void
     ) async throws {
-        try await withServer { change(&$0.limits) } _: { server in
+        try await withServer { options in
+            if let maximumFrameBytes { options.limits.maximumFrameBytes = maximumFrameBytes }
+            if let connections { options.limits.connections = connections }
+        } _: { server in
             let client = try await server.connect()
             let topic = try await client.topic(try Sample.definition())
             try await client.put(topic, .u64(1), row: try Sample.row(topic, "before"))
@@ -54,7 +58,7 @@ import ThalwegWire
     }
 
     @Test func aFrameThatIsTooLongIsRefusedByItsHeader() async throws {
-        try await withVictim({ $0.maximumFrameBytes = 65_536 }) { server in
+        try await withVictim(maximumFrameBytes: 65_536) { server in
             let raw = try RawConnection(server.address)
             try raw.greet()
             var header = [UInt8](repeating: 0, count: FrameHeader.size)
@@ -133,7 +137,7 @@ import ThalwegWire
     }
 
     @Test func connectionsBeyondTheLimitAreTurnedAway() async throws {
-        try await withVictim({ $0.connections = 3 }) { server in
+        try await withVictim(connections: 3) { server in
             let one = try RawConnection(server.address)
             try one.greet()
             let two = try RawConnection(server.address)

@@ -116,7 +116,9 @@ import ThalwegServer
 
     @Test func aUnixSocketServesTheSame() async throws {
         let path = "/tmp/thalweg-\(UUID().uuidString.prefix(8)).sock"
-        try await withServer { $0.listen = ["unix:\(path)"] } _: { server in
+        try await withServer {
+            $0.listen = ["unix:\(path)"]
+        } _: { server in
             let client = try await server.connect()
             let topic = try await client.topic(try Sample.definition())
             try await client.put(topic, .u64(1), row: try Sample.row(topic, "Ada"))

@@ -52,7 +52,9 @@ import ThalwegServer
         }
     }
 
-    @Test(arguments: ["x: f32, name: string(32), health: i32", "name: string(32), x: f64", "x: f32"])
+    @Test(arguments: [
+        "x: f32, name: string(32), health: i32", "name: string(32), x: f64", "x: f32",
+    ])
     func otherChangesOfTheSchemaAreRefusedAndNameTheField(schema: String) async throws {
         try await withServer { server in
             let client = try await server.connect()
@@ -81,7 +83,9 @@ import ThalwegServer
     }
 
     @Test func aLimitOfTopicsIsAnErrorWithItsNumbers() async throws {
-        try await withServer { $0.limits.topics = 1 } _: { server in
+        try await withServer {
+            $0.limits.topics = 1
+        } _: { server in
             let client = try await server.connect()
             try await client.createTopic(try Sample.definition("a"))
             let error = await #expect(throws: ThalwegError.self) {

@@ -58,7 +58,8 @@ enum ErrorDocument {
         209: "The write was merged and could not be committed.",
         300: "Another connection holds the source and does not share it.",
         301: "The server knows as many sources as it can.",
-        302: "Writing needs a source, and the connection has none, or there is none of this number.",
+        302:
+            "Writing needs a source, and the connection has none, or there is none of this number.",
         303: "The connection may not do this.",
         304: "The connection did not prove who it is.",
         305: "There is no such session, or it has expired.",

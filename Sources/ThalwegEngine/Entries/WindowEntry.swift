@@ -82,7 +82,8 @@ enum WindowOperation {
 struct NetChange {
     var operation: UInt8 = 0
     var key = UnsafeRawBufferPointer(start: nil, count: 0)
-    var sources: [UInt16] = []
+    /// u16 × n, ascending.
+    var sources = UnsafeRawBufferPointer(start: nil, count: 0)
     var row = UnsafeRawBufferPointer(start: nil, count: 0)
     var reason: UInt8 = 0
     var metadata: UnsafeRawBufferPointer?
@@ -114,11 +115,8 @@ struct NetChange {
 
     private static func sources(
         from reader: inout ByteReader
-    ) throws(ThalwegError) -> [UInt16] {
-        var sources: [UInt16] = []
-        for _ in 0..<(try reader.integer(UInt16.self)) {
-            sources.append(try reader.integer())
-        }
-        return sources
+    ) throws(ThalwegError) -> UnsafeRawBufferPointer {
+        let count = Int(try reader.integer(UInt16.self))
+        return try reader.bytes(count * 2)
     }
 }

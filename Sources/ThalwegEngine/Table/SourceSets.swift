@@ -33,6 +33,9 @@ struct SourceSets: ~Copyable {
     private var handles: [[UInt16]: Int] = [:]
     private var sweepAt = 1_024
 
+    private var lastMembers: [UInt16] = []
+    private var lastWord: UInt64 = 0
+
     static let empty: UInt64 = 0
 
     /// The word of `{source}`; giving a source its local number if one is left.
@@ -127,6 +130,24 @@ struct SourceSets: ~Copyable {
         }
     }
 
+    /// The word of a set given as it lies in an entry or snapshot: u16 × n, ascending.
+    ///
+    /// Neighbours in a log mostly have the same set, so the last one is kept.
+    mutating func word(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        var isLast = bytes.count == lastMembers.count * 2
+        for index in 0..<lastMembers.count where isLast {
+            isLast = lastMembers[index]
+                == UInt16(
+                    littleEndian: bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self))
+        }
+        if isLast { return lastWord }
+        lastMembers = stride(from: 0, to: bytes.count, by: 2).map { offset in
+            UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
+        }
+        lastWord = word(lastMembers)
+        return lastWord
+    }
+
     /// The word of a set given as ascending identities.
     mutating func word(_ members: [UInt16]) -> UInt64 {
         var mask: UInt64 = 0
@@ -185,6 +206,8 @@ struct SourceSets: ~Copyable {
 
     /// Frees every set that was not marked since `beginMarking`.
     mutating func sweep() {
+        lastMembers = []
+        lastWord = 0
         for (members, handle) in handles where !isMarked[handle] {
             handles[members] = nil
             pooled[handle] = []

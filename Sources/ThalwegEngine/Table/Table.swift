@@ -115,12 +115,16 @@ struct Table: ~Copyable {
 
     // MARK: Provisional records
 
-    /// Makes a record that only the window knows of.
-    mutating func insertProvisional(_ key: UnsafeRawBufferPointer, hash: UInt64) -> UInt32 {
-        let slot = slab.allocate(bytes: shape.size(key: key.count, row: 0))
+    /// Makes a record that only the window knows of, with room for the row that it will likely
+    /// have: applying the window then need not move it.
+    mutating func insertProvisional(
+        _ key: UnsafeRawBufferPointer, hash: UInt64, room: Int = 0
+    ) -> UInt32 {
+        let room = room < Int(Record.longRow) ? room : 0
+        let slot = slab.allocate(bytes: shape.size(key: key.count, row: room))
         let record = record(slot)
         record.setChange(0, state: RecordState.provisional)
-        record.word1 = 0
+        record.word1 = UInt64(room) << 48
         record.sources = SourceSets.empty
         record.pending = 0
         if shape.keyOffset != Record.headerSize {
@@ -240,7 +244,7 @@ struct Table: ~Copyable {
     /// Puts back a record from a snapshot, in ascending order of offset.
     mutating func restore(
         key: UnsafeRawBufferPointer, row: UnsafeRawBufferPointer, offset: UInt64, version: UInt64,
-        sources members: [UInt16], isTombstone: Bool, reason: UInt8, time: Int64
+        sources members: UnsafeRawBufferPointer, isTombstone: Bool, reason: UInt8, time: Int64
     ) {
         let hash = hash.hash(key)
         let slot = slab.allocate(bytes: shape.size(key: key.count, row: row.count))

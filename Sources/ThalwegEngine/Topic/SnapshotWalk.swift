@@ -173,10 +173,7 @@ struct SnapshotLoad {
         let reason = try reader.integer(UInt8.self)
         let time = try reader.integer(Int64.self)
         let key = try reader.bytes(try keySize(reader, state.table.shape))
-        var sources: [UInt16] = []
-        for _ in 0..<(try reader.integer(UInt16.self)) {
-            sources.append(try reader.integer())
-        }
+        let sources = try reader.bytes(2 * Int(try reader.integer(UInt16.self)))
         let row = try reader.bytes(Int(try reader.integer(UInt32.self)))
         guard offset > state.table.changes.last, UInt64(stateByte) == RecordState.live
             || UInt64(stateByte) == RecordState.tombstone

@@ -74,7 +74,9 @@ extension TopicState {
         var slot = table.find(change.key, hash: hash)
         switch change.operation {
         case WindowOperation.upsert:
-            if slot == 0 { slot = table.insertProvisional(change.key, hash: hash) }
+            if slot == 0 {
+                slot = table.insertProvisional(change.key, hash: hash, room: change.row.count)
+            }
             upsert(
                 slot, row: change.row, sources: table.sources.word(change.sources),
                 metadata: index)

@@ -201,7 +201,8 @@ extension TopicState {
             if write.pointee.key.count > 1 + Limits.stringKeyBytes || !isValidKey(key) {
                 return .invalid(.invalidKey)
             }
-            slot = table.insertProvisional(key, hash: write.pointee.hash)
+            let room = operation == .assert ? write.pointee.body.count : 0
+            slot = table.insertProvisional(key, hash: write.pointee.hash, room: room)
         }
         if table.shape.keyOffset != Record.headerSize {
             table.record(slot).address.storeBytes(

@@ -69,6 +69,12 @@ final class PartitionLoop: @unchecked Sendable {
             var reader = ByteReader(payload)
             let header = try WriteBatchHeader(from: &reader)
             if let refusal { throw refusal }
+            if header.acknowledgement == .committedEach, header.count > Committed.maximumResults {
+                throw .exceeded(
+                    .invalidBatch, "the number of writes that are each to be answered",
+                    value: Int(header.count), limit: Committed.maximumResults,
+                    advice: "send smaller batches")
+            }
             let writes = try reader.bytes(reader.remaining)
             let waits = header.acknowledgement.rawValue >= Acknowledgement.committed.rawValue
             let token = waits ? addWaiter(

@@ -4,9 +4,15 @@ import ThalwegWire
 
 /// What a connection knows of its subscriptions: which partition has each.
 struct ConnectionSubscriptions {
-    var lastNumber: UInt32 = 0
+    private var lastNumber: UInt32 = 0
     /// The number of the partition's loop.
     var loops: [UInt32: UInt16] = [:]
+
+    /// A number from 1 that no open subscription of the connection has.
+    mutating func nextNumber() -> UInt32 {
+        repeat { lastNumber &+= 1 } while lastNumber == 0 || loops[lastNumber] != nil
+        return lastNumber
+    }
 }
 
 extension ClientConnection {
@@ -21,8 +27,7 @@ extension ClientConnection {
                 value: subscriptions.loops.count + 1, limit: limit,
                 advice: "close some, or use another connection")
         }
-        subscriptions.lastNumber += 1
-        let number = subscriptions.lastNumber
+        let number = subscriptions.nextNumber()
         let partition = node.partition(request.topic)
         subscriptions.loops[number] = UInt16(partition.number)
         partition.loop.execute { [self] in

@@ -87,7 +87,8 @@ struct Watch: AsyncParsableCommand {
                 throw ThalwegError(
                     .invalidConfiguration, "topic '\(topic.name)' has no field '\(name)'",
                     advice: names.isEmpty
-                        ? "it is a topic of bytes" : "its fields are "
+                        ? "it is a topic of bytes"
+                        : "its fields are "
                             + names.joined(separator: ", "))
             }
             mask |= 1 << UInt64(number)

@@ -30,7 +30,8 @@ indirect enum JSON: Hashable {
             var reason = "it cannot be read"
             if case .dataCorrupted(let context)? = error as? DecodingError {
                 let inner = context.underlyingError as NSError?
-                reason = inner?.userInfo[NSDebugDescriptionErrorKey] as? String
+                reason =
+                    inner?.userInfo[NSDebugDescriptionErrorKey] as? String
                     ?? context.underlyingError.map { "\($0)" } ?? context.debugDescription
             }
             throw ThalwegError(
