@@ -20,7 +20,7 @@ APT_zlib1g-dev := /usr/include/zlib.h
 APT_binutils := /usr/bin/ld
 PACKAGES := git binutils libc6-dev libstdc++-12-dev zlib1g-dev
 
-.PHONY: help packages build release demo test unit crash soak fuzz readme smoke bench lint format \
+.PHONY: help packages build release demo test unit crash soak fuzz macros readme smoke bench lint format \
 	errors clean
 
 help: ## Lists the targets.
@@ -58,6 +58,10 @@ soak: release ## Loads one server for SECONDS (600), then checks its data direct
 
 fuzz: packages ## Fuzzes each decoder for SECONDS_EACH (60).
 	scripts/fuzz.sh $${SECONDS_EACH:-60}
+
+macros: packages ## Tests what @Record expands to, and its diagnostics; a build of its own.
+	THALWEG_MACRO_TESTS=1 $(SWIFT) test -j $(JOBS) --scratch-path .build-macros --disable-xctest \
+		--filter ThalwegMacroExpansionTests
 
 readme: build ## Runs the console blocks of README.md and compares what they print.
 	THALWEG=$(DEBUG) scripts/readme.sh

@@ -96,7 +96,7 @@ extension RecoveryPlan {
             try file.truncate(to: cut.offset)
             do {
                 try file.preallocate(sizeBytes: cut.fileBytes)
-            } catch where error.code == .diskFull {
+            } catch  where error.code == .diskFull {
                 // Reads are served without the room; the first write finds out and says so.
             }
         }

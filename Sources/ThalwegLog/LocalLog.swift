@@ -234,7 +234,7 @@ public final class LocalLog: CommitLog, @unchecked Sendable {
     private func writeMark() throws(ThalwegError) {
         do throws(ThalwegError) {
             try writer.writeMark()
-        } catch where error.code == .diskFull {
+        } catch  where error.code == .diskFull {
             // A mark only helps to tell damage from a torn write; what it states is durable.
         }
     }
@@ -288,7 +288,8 @@ public final class LocalLog: CommitLog, @unchecked Sendable {
             writer.closeAbruptly()
             fail(
                 ThalwegError(
-                    .diskFull, "the log was stopped with \(rest) entries that the disk had no "
+                    .diskFull,
+                    "the log was stopped with \(rest) entries that the disk had no "
                         + "room for; they were never acknowledged and are not kept"))
             return
         }

@@ -12,7 +12,9 @@ struct SegmentHeader {
     }
 
     /// Throws `logDamaged` for anything but a whole header of this format version.
-    init(reading file: any StorageFile, name: String, into buffer: RawBuffer)
+    init(
+        reading file: any StorageFile, name: String, into buffer: RawBuffer
+    )
         throws(ThalwegError)
     {
         let size = LogFormat.segmentHeaderBytes

@@ -107,7 +107,8 @@ final class SegmentWriter {
             buffered += count
         }
         // Records are multiples of 8 bytes, and so is the buffer: the padding always has room.
-        let padding = LogFormat.recordBytes(payload: payload.count)
+        let padding =
+            LogFormat.recordBytes(payload: payload.count)
             - LogFormat.recordHeaderBytes - payload.count
         // Safe: the padding lies within the buffer.
         (buffer.base + buffered).initializeMemory(as: UInt8.self, repeating: 0, count: padding)
@@ -203,7 +204,8 @@ final class SegmentWriter {
     }
 
     private static func capacity(for payloadBytes: Int, options: LogOptions) -> UInt64 {
-        let needed = LogFormat.segmentHeaderBytes + LogFormat.recordBytes(payload: payloadBytes)
+        let needed =
+            LogFormat.segmentHeaderBytes + LogFormat.recordBytes(payload: payloadBytes)
             + LogFormat.recordHeaderBytes
         return UInt64(max(options.segmentBytes, needed))
     }

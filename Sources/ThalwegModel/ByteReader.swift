@@ -32,7 +32,9 @@
     }
 
     /// Lends the next `count` bytes.
-    @inlinable public mutating func bytes(_ count: Int) throws(ThalwegError)
+    @inlinable public mutating func bytes(
+        _ count: Int
+    ) throws(ThalwegError)
         -> UnsafeRawBufferPointer
     {
         guard count >= 0, remaining >= count else { throw truncated(count) }

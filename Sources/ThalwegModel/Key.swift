@@ -108,7 +108,8 @@ public enum Key: Hashable, Sendable {
         case .uuid:
             guard let id = UniqueID(text) else {
                 throw ThalwegError(
-                    .invalidKey, "'\(text)' is not a uuid key", advice: "write 8-4-4-4-12 hex digits")
+                    .invalidKey, "'\(text)' is not a uuid key",
+                    advice: "write 8-4-4-4-12 hex digits")
             }
             self = .uuid(id)
         case .bytes32:

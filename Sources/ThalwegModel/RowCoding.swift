@@ -94,7 +94,8 @@ extension RowLayout {
         case .uuid:
             .uuid(
                 UniqueID(
-                    high: UInt64(bigEndian: row.loadUnaligned(fromByteOffset: offset, as: UInt64.self)),
+                    high: UInt64(
+                        bigEndian: row.loadUnaligned(fromByteOffset: offset, as: UInt64.self)),
                     low: UInt64(
                         bigEndian: row.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self))))
         }

@@ -1,6 +1,8 @@
 extension RowLayout {
     /// The bytes of a string or bytes leaf. `row` is canonical, of this or an older version.
-    public func variableBytes(of leaf: Leaf, in row: UnsafeRawBufferPointer)
+    public func variableBytes(
+        of leaf: Leaf, in row: UnsafeRawBufferPointer
+    )
         -> UnsafeRawBufferPointer
     {
         // Safe: `check` has seen that ends grow and stay inside the row.

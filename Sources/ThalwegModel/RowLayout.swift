@@ -135,8 +135,10 @@ public final class RowLayout: Sendable {
         self.fields = fields
         self.variableFields = variableFields
         self.plainFields = fields.enumerated().reduce(0) { mask, field in
-            let range = Int(field.element.firstLeaf)..<Int(
-                field.element.firstLeaf + field.element.leafCount)
+            let range =
+                Int(
+                    field.element.firstLeaf)..<Int(
+                    field.element.firstLeaf + field.element.leafCount)
             let isPlain = leaves[range].allSatisfy { $0.kind == .plain && $0.presence < 0 }
             return isPlain ? mask | 1 << UInt64(field.offset) : mask
         }

@@ -2,7 +2,8 @@
 public struct TopicOptions: Hashable, Sendable {
     /// What becomes of the writes between two entries.
     public enum Writes: Hashable, Sendable {
-        /// Writes to one record within the window merge; the net result is one change.
+        /// Writes to one record within the window merge; the net result is one change. In a
+        /// request a window of 0 asks for the server's default; a topic never has it.
         case coalesced(windowMicroseconds: UInt32)
         /// Each accepted write is a change of its own.
         case every
@@ -69,7 +70,7 @@ public struct TopicOptions: Hashable, Sendable {
         let window = try reader.integer(UInt32.self)
         switch writesTag {
         case 1:
-            guard window >= 1_000, window <= 60_000_000 else {
+            guard window == 0 || window >= 1_000 && window <= 60_000_000 else {
                 throw ThalwegError(
                     .invalidOptions, "a window of \(window) µs is not possible",
                     advice: "choose a window between 1 ms and 60 s", limit: 60_000_000,

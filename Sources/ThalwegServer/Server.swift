@@ -100,7 +100,8 @@ public final class Server: Sendable {
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.maxMessagesPerRead, value: 2)
             .childChannelOption(
-                .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 256 << 10))
+                .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 256 << 10)
+            )
             .childChannelOption(
                 .writeBufferWaterMark,
                 value: .init(

@@ -54,6 +54,34 @@ import ThalwegModel
         #expect(throws: ThalwegError.self) { try options.check() }
     }
 
+    @Test func `the filters of a fan-out share out the keys`() {
+        var options = FanoutOptions()
+        options.load.entities = 100
+        options.filters = 3
+        #expect(options.filter(of: 0) == "key >= 0 and key < 33")
+        #expect(options.filter(of: 1) == "key >= 33 and key < 66")
+        #expect(options.filter(of: 2) == "key >= 66 and key < 100")
+        #expect(options.filter(of: 3) == options.filter(of: 0))
+    }
+
+    @Test func `scenarios refuse what makes no sense before they start anything`() {
+        var resume = ResumeOptions()
+        resume.changedPercent = 0
+        var fanout = FanoutOptions()
+        fanout.filters = fanout.subscribers + 1
+        var bootstrap = BootstrapOptions()
+        bootstrap.rounds = 0
+        let errors = [
+            #expect(throws: ThalwegError.self) { try runResume(resume) },
+            #expect(throws: ThalwegError.self) { try runFanout(fanout) },
+            #expect(throws: ThalwegError.self) { try runBootstrap(bootstrap) },
+        ]
+        for (error, option) in zip(errors, ["--changed-pct", "--filters", "--rounds"]) {
+            #expect(error?.code == .invalidConfiguration)
+            #expect(error?.message.contains(option) == true)
+        }
+    }
+
     @Test func `a rate is shared out in frames and never passed`() {
         var pace = Pace(writesPerSecond: 100_000, start: 0)
         #expect(pace.writesPerFrame == 200)

@@ -38,6 +38,8 @@ private func keys(_ report: some Report) throws -> Set<String> {
             "coalescing_ratio", "sink_ops_per_second", "ratio_to_sink", "redis_ops_per_second",
             "ratio_to_redis", "bytes_per_op", "log_bytes_per_second", "dirty_records_per_window",
             "machine", "seed", "command_line", "server_counters", "sink_server_cpu_ns_per_op",
+            "ratio_to_zero_subscribers", "notifications_per_second", "notification_p50_us",
+            "notification_p99_us", "notification_p999_us", "zero_subscribers_ops_per_second",
         ]
         #expect(try promised.subtracting(keys(writeReport)).isEmpty)
     }
@@ -89,6 +91,111 @@ private func keys(_ report: some Report) throws -> Set<String> {
             "ratio_to_10k", "restart_seconds", "restart_first_read_ms",
         ]
         #expect(try promised.subtracting(keys(report)).isEmpty)
+    }
+
+    @Test func `a report of bootstraps has each promised key, measured or not`() throws {
+        let report = BootstrapReport(
+            commandLine: [],
+            machine: .current(),
+            seed: 1,
+            entities: 10,
+            windowMs: 20,
+            rounds: 1,
+            records: 10,
+            bytes: 1_200,
+            seconds: 0.5,
+            secondsOfRounds: [0.5],
+            recordsPerSecond: 20,
+            rate: 0,
+            errors: 0
+        )
+        let promised: Set<String> = [
+            "records", "bytes", "seconds", "records_per_second", "seconds_under_writes",
+            "write_stall_ms_max", "write_gap_ms_max_before", "writes_per_second", "seed",
+            "command_line", "machine", "errors",
+        ]
+        #expect(try promised.subtracting(keys(report)).isEmpty)
+    }
+
+    @Test func `a report of resumes has each promised key`() throws {
+        let report = ResumeReport(
+            commandLine: [],
+            machine: .current(),
+            seed: 1,
+            entities: 100,
+            windowMs: 20,
+            rounds: 1,
+            changedPct: 1,
+            changed: 1,
+            bootstrapRecords: 100,
+            bootstrapBytes: 12_000,
+            bootstrapSeconds: 0.1,
+            bootstrapSecondsOfRounds: [0.1],
+            resumeRecords: 1,
+            resumeBytes: 120,
+            resumeSeconds: 0.001,
+            resumeSecondsOfRounds: [0.001],
+            resumeRatio: 1,
+            resumeSecondsRatio: 1,
+            wasReset: false,
+            errors: 0
+        )
+        let promised: Set<String> = [
+            "resume_bytes", "resume_seconds", "bootstrap_bytes", "bootstrap_seconds",
+            "resume_ratio", "resume_seconds_ratio", "changed", "changed_pct", "errors",
+        ]
+        #expect(try promised.subtracting(keys(report)).isEmpty)
+        #expect(report.table().contains("1.00 %"))
+    }
+
+    @Test func `a report of a fan-out has each promised key, measured or not`() throws {
+        let report = FanoutReport(
+            commandLine: [],
+            machine: .current(),
+            seed: 1,
+            entities: 100,
+            mix: "70/20/10",
+            rate: 10,
+            windowMs: 20,
+            subscribers: 4,
+            filters: 2,
+            connections: 1,
+            subscribeSeconds: 0.1,
+            durationS: 1,
+            ops: 10,
+            opsPerSecond: 10,
+            notificationsPerSecond: 20,
+            notifications: 20,
+            deliveries: 4,
+            deliveredBytes: 2_400,
+            subscriptionsEnded: 0,
+            errors: 0,
+            serverCounters: [:]
+        )
+        let promised: Set<String> = [
+            "subscribers", "filters", "connections", "notifications_per_second",
+            "memory_bytes_per_idle_subscription", "server_cpu_us_per_window",
+            "server_cpu_us_per_window_without_subscribers", "server_cpu_ns_per_notification",
+            "server_notifications", "windows", "subscriptions_ended", "errors",
+        ]
+        #expect(try promised.subtracting(keys(report)).isEmpty)
+    }
+
+    @Test func `a gap counts where it touches the time that is looked at`() {
+        let answers: [UInt64] = [0, 50, 60, 80, 200].map { $0 * 1_000_000 }
+        func gap(_ from: UInt64, _ to: UInt64) -> Double? {
+            CommitPulse.largestGapMilliseconds(answers, from: from * 1_000_000, to: to * 1_000_000)
+        }
+        #expect(gap(52, 79) == 20)
+        #expect(gap(40, 79) == 50)
+        #expect(gap(79, 81) == 120)
+        #expect(gap(200, 300) == nil)
+    }
+
+    @Test func `a median is the middle, and of nothing it is nothing`() {
+        #expect(median([3, 1, 2]) == 2)
+        #expect(median([1, 4]) == 4)
+        #expect(median([]) == nil)
     }
 
     @Test func `latencies are told in microseconds`() throws {

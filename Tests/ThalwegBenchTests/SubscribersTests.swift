@@ -77,7 +77,7 @@ private func delivery(
             try delivery(offsets: 1...2, flags: [], seen: 0),
             try delivery(offsets: 3...5, flags: .caughtUp, seen: 0),
         ]
-        // Every eighth delivery is walked for latencies; these make eight.
+        // Every seventh delivery is walked for latencies; these make eight.
         for offset: UInt64 in 6...11 {
             frames.append(
                 try delivery(
@@ -111,5 +111,63 @@ private func delivery(
         let latencies = try #require(result.latencies)
         #expect(latencies.count == 1)
         #expect(latencies.maxUs >= 2_990_000)
+    }
+
+    @Test func `a new subscriber is caught up with the delivery that says so`() throws {
+        let listener = try TCPSocket.listen(on: Endpoint(host: "127.0.0.1", port: 0))
+        let endpoint = Endpoint(host: "127.0.0.1", port: listener.localPort)
+        let sent = [
+            try delivery(offsets: 1...2, flags: .reset, seen: 0),
+            try delivery(offsets: 3...5, flags: .caughtUp, seen: 0),
+        ]
+        let server = WorkThread("server") { try serveOneSubscriber(listener, frames: sent) }
+        let caughtUp = try CatchUp(endpoint, TopicID(1), from: .start, timeoutSeconds: 10)
+        _ = try server.join()
+
+        #expect(caughtUp.changes == 5)
+        #expect(caughtUp.bytes == sent.reduce(0) { $0 + $1.count })
+        #expect(caughtUp.resume == Offset(5))
+        #expect(caughtUp.wasReset)
+        #expect(caughtUp.startedAt < caughtUp.endedAt)
+    }
+
+    @Test func `a damaged delivery to a new subscriber is an error`() throws {
+        let listener = try TCPSocket.listen(on: Endpoint(host: "127.0.0.1", port: 0))
+        let endpoint = Endpoint(host: "127.0.0.1", port: listener.localPort)
+        var frame = try delivery(offsets: 1...2, flags: .caughtUp, seen: 0)
+        frame[frame.count - 1] ^= 1
+        let sent = [frame]
+        let server = WorkThread("server") { try serveOneSubscriber(listener, frames: sent) }
+        let error = #expect(throws: ThalwegError.self) {
+            try CatchUp(endpoint, TopicID(1), from: .start, timeoutSeconds: 10)
+        }
+        _ = try server.join()
+        #expect(error?.code == .badChecksum)
+    }
+
+    @Test func `what a bootstrap brings is counted apart from what happens after it`() throws {
+        let listener = try TCPSocket.listen(on: Endpoint(host: "127.0.0.1", port: 0))
+        let endpoint = Endpoint(host: "127.0.0.1", port: listener.localPort)
+        let sent = [
+            try delivery(offsets: 1...3, flags: .caughtUp, seen: 0),
+            try delivery(offsets: 4...5, flags: [], seen: wallMicroseconds()),
+        ]
+        let server = WorkThread("server") { try serveOneSubscriber(listener, frames: sent) }
+        var subscribers: Subscribers? = try Subscribers(
+            count: 1,
+            endpoint: endpoint,
+            topic: TopicID(1),
+            bootstrap: true,
+            includePrevious: false,
+            latencyStride: 1
+        )
+        let receiving = subscribers?.start()
+        subscribers?.finish(at: Offset(5))
+        let result = try #require(try receiving?.join().value)
+        subscribers = nil
+        _ = try server.join()
+        #expect(result.changes == 5)
+        #expect(result.bootstrapChanges == 3)
+        #expect(result.latencies?.count == 2)
     }
 }

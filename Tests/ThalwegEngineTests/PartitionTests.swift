@@ -180,8 +180,9 @@ private struct BytesTopic {
         while let block = topic.partition.nextBlock(&snapshot, limit: 100) {
             try restored.load(block)
         }
-        #expect(try restored.describe(Topic.id).definition.options
-            .tombstoneRetentionMicroseconds == 1_000)
+        #expect(
+            try restored.describe(Topic.id).definition.options
+                .tombstoneRetentionMicroseconds == 1_000)
         for entry in entries { _ = try restored.apply(entry) }
         #expect(try restored.read(Topic.id, Topic.key) == topic.read(Topic.key))
     }

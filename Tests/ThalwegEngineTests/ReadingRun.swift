@@ -339,7 +339,8 @@ final class ReadingRun {
     /// A reader that was at the tail hears exactly what the entry did.
     private func stepLive(_ at: Int, from before: [[UInt8]: [UInt8]], first: UInt64) throws {
         let held = readers[at].fold
-        let wasAtTail = readers[at].position.complete.rawValue == first
+        let wasAtTail =
+            readers[at].position.complete.rawValue == first
             && readers[at].position.offset.rawValue == first && readers[at].deliveries > 0
         let noted = leader.box(topic)?.state.tail
         let limit = random.pick([200, 1 << 20])

@@ -17,9 +17,10 @@ import ThalwegWire
         var keys: Set<[UInt8]> = []
         for _ in 0..<300 { keys.insert(try random.key(kind)) }
         let gone = Set(keys.prefix(40))
-        for batch in [keys.map { NaiveWrite(key: $0, body: .assert([1])) },
-            gone.map { NaiveWrite(key: $0, body: .retract) }]
-        {
+        for batch in [
+            keys.map { NaiveWrite(key: $0, body: .assert([1])) },
+            gone.map { NaiveWrite(key: $0, body: .retract) },
+        ] {
             _ = try partition.merge(topic, batch)
             _ = try partition.apply(try #require(partition.seal(topic)?.entry))
         }
@@ -53,9 +54,10 @@ import ThalwegWire
         print("seed \(seed)")
         var random = RandomSource(seed: seed)
         let (partition, keys) = try filled(kind, &random)
-        for (limit, bytes) in [(0, 1 << 20), (7, 1 << 20), (keys.count, 1 << 20),
-            (0, 300), (50, 900)]
-        {
+        for (limit, bytes) in [
+            (0, 1 << 20), (7, 1 << 20), (keys.count, 1 << 20),
+            (0, 300), (50, 900),
+        ] {
             let query = ScanQuery(order: order, limit: limit, limitBytes: bytes)
             let pages = try pages(partition, kind, query)
             let all = pages.flatMap { $0 }

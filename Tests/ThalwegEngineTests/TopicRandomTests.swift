@@ -1,12 +1,13 @@
+import Testing
+import ThalwegModel
+
+@testable import ThalwegEngine
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import Testing
-import ThalwegModel
-
-@testable import ThalwegEngine
 
 /// `THALWEG_SEED` replays one seed; `THALWEG_STEPS` is the number of writes of each.
 enum RandomRuns {

@@ -8,7 +8,7 @@ import Testing
     private static let outside = [
         "clock_gettime", "gettimeofday", "ContinuousClock", "SuspendingClock", "Date()",
         ".random(", "SystemRandomNumberGenerator", "await ", "Task {", "import NIO",
-        "import Foundation", "getenv(", " open(", " socket(",
+        "import Foundation", "getenv(", "fopen(", "Glibc.open(",
     ]
 
     @Test func theCoreHasNoClockNoChanceAndNoInputOrOutput() throws {
@@ -16,8 +16,6 @@ import Testing
             for file in try SourceTree.files(in: "Sources/\(target)", ["swift"]) {
                 for (number, line) in file.lines.enumerated() where !Self.isComment(line) {
                     for word in Self.outside where line.contains(word) {
-                        // A method of ours may be called like one of the system's functions.
-                        if line.contains("func" + word) { continue }
                         Issue.record("\(file.path):\(number + 1) has '\(word)'")
                     }
                 }

@@ -75,7 +75,8 @@ final class BenchConnection: @unchecked Sendable {
                         throw error
                     }
                     unaskedErrors.append(error)
-                } else if frame.header.requestID == number {
+                } else if frame.header.requestID == number, frame.header.type != .changes {
+                    // The request id of changes is their subscription's number.
                     result = try body(frame)
                 }
             }

@@ -61,6 +61,12 @@ final class TCPSocket: @unchecked Sendable {
         }
     }
 
+    /// Returns when there is something to receive, or after so long.
+    func awaitReadable(milliseconds: Int32) {
+        var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        _ = retryingInterrupts { poll(&waiting, 1, milliseconds) }
+    }
+
     /// Sends all of `bytes`.
     func send(_ bytes: UnsafeRawBufferPointer) throws(ThalwegError) {
         guard let base = bytes.baseAddress else { return }

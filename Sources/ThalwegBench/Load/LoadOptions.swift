@@ -46,6 +46,8 @@ public struct LoadOptions: Hashable, Sendable {
     /// Bytes of payload at which a frame is sent.
     public var frameBytes = 64 << 10
     public var seed: UInt64 = 1
+    /// A PATCH writes `seen` too, so that each record tells when its newest write was sent.
+    var stampsPatches = false
 
     public init() {}
 

@@ -70,7 +70,8 @@ final class LoadRun {
         return PlayerLoad(
             seed: options.seed &* 1_000_003 &+ UInt64(number),
             mix: options.mix,
-            picker: picker
+            picker: picker,
+            stampsPatches: options.stampsPatches
         )
     }
 
@@ -121,7 +122,11 @@ final class LoadRun {
             while now < deadline, !workers.isEmpty {
                 for worker in workers {
                     guard pace.waits(before: deadline) else { break }
-                    let count = try worker.step(limitBytes: frameBytes, limitWrites: limitWrites)
+                    let count = try worker.step(
+                        limitBytes: frameBytes,
+                        limitWrites: limitWrites,
+                        lateMicroseconds: pace.lateMicroseconds
+                    )
                     pace.passed(count)
                     progress.add(count)
                 }

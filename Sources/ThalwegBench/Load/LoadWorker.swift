@@ -38,13 +38,16 @@ final class LoadWorker: @unchecked Sendable {
     var remainingInSequence: Int { load.remainingInSequence }
 
     /// Makes one frame and sends it; gives the number of its writes.
-    func step(limitBytes: Int, limitWrites: Int) throws -> Int {
+    ///
+    /// - Parameter lateMicroseconds: how long ago the frame was due: `seen` has the time at which
+    ///   it should have been sent.
+    func step(limitBytes: Int, limitWrites: Int, lateMicroseconds: Int64 = 0) throws -> Int {
         batch.begin(topic, acknowledgement: .none)
         load.fill(
             &batch,
             limitBytes: limitBytes,
             limitWrites: limitWrites,
-            seenMicroseconds: wallMicroseconds()
+            seenMicroseconds: wallMicroseconds() - lateMicroseconds
         )
         let count = batch.count
         let frame = batch.finish(requestID: 0)

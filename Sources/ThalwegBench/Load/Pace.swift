@@ -26,6 +26,14 @@ struct Pace: Sendable {
         return true
     }
 
+    /// How long ago the next frame was due; 0 without a rate.
+    var lateMicroseconds: Int64 {
+        guard nanosecondsPerWrite > 0 else { return 0 }
+        let due = start + UInt64(Double(written) * nanosecondsPerWrite)
+        let now = monotonicNanoseconds()
+        return now > due ? Int64((now - due) / 1_000) : 0
+    }
+
     mutating func passed(_ writes: Int) {
         written += writes
     }

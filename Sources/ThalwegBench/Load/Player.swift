@@ -63,6 +63,8 @@ public enum Player {
     static let fixedSize = 54
     /// Bit of `seen` in a field mask.
     static let seenField: UInt64 = 1 << 12
+    /// Bit of `score`.
+    static let scoreField: UInt64 = 1 << 11
 
     static let nameSize = 15
     /// Bytes of the row of a player in region `region`.

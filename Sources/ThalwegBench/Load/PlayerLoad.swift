@@ -1,6 +1,6 @@
 // Safe: `rows` is this load's own allocation of eight rows of `rowStride` bytes, each larger than
 // the largest row; every store below is to a constant offset inside one of them. `patchValues` has
-// room for the largest patch (8 + 8 + 8 bytes).
+// room for the largest patch (4 + 4 + 8 + 8 bytes).
 import ThalwegModel
 public import ThalwegWire
 
@@ -20,9 +20,20 @@ public struct PlayerLoad: ~Copyable, @unchecked Sendable {
     private let rowSizes: InlineArray<8, Int>
     private let patchValues: UnsafeMutableRawPointer
     private let masks: [UInt64]
+    private let stampsPatches: Bool
 
-    /// - Parameter sequence: entities to ASSERT once each, in order, before the random writes.
-    public init(seed: UInt64, mix: Mix, picker: EntityPicker, sequence: Range<UInt64> = 0..<0) {
+    /// - Parameters:
+    ///   - sequence: entities to ASSERT once each, in order, before the random writes.
+    ///   - stampsPatches: a PATCH carries the time in `seen` too, so that a record tells the time
+    ///     of its newest write.
+    public init(
+        seed: UInt64,
+        mix: Mix,
+        picker: EntityPicker,
+        sequence: Range<UInt64> = 0..<0,
+        stampsPatches: Bool = false
+    ) {
+        self.stampsPatches = stampsPatches
         random = WyRand(seed: seed)
         self.mix = mix
         self.picker = picker
@@ -57,7 +68,7 @@ public struct PlayerLoad: ~Copyable, @unchecked Sendable {
     /// Adds writes to `batch` until it has `limitBytes` of payload or `limitWrites`; in the
     /// sequence stops at its end.
     ///
-    /// - Parameter seenMicroseconds: the time that ASSERTs carry in `seen`.
+    /// - Parameter seenMicroseconds: the time that writes carry in `seen`.
     public mutating func fill(
         _ batch: inout PackedBatchWriter,
         limitBytes: Int,
@@ -77,7 +88,7 @@ public struct PlayerLoad: ~Copyable, @unchecked Sendable {
             let entity = picker.next(&random)
             switch mix.operation(UInt32(truncatingIfNeeded: bits) & 0xffff) {
             case .assert: assert(entity, bits, seenMicroseconds, &batch)
-            case .patch: patch(entity, bits, &batch)
+            case .patch: patch(entity, bits, seenMicroseconds, &batch)
             case .retract: batch.retract(key: entity)
             }
         }
@@ -114,10 +125,11 @@ public struct PlayerLoad: ~Copyable, @unchecked Sendable {
     @inline(__always) private mutating func patch(
         _ entity: UInt64,
         _ bits: UInt64,
+        _ seen: Int64,
         _ batch: inout PackedBatchWriter
     ) {
         var values = random.next()
-        let mask = masks[Int(truncatingIfNeeded: ((bits >> 48) &* UInt64(masks.count)) >> 16)]
+        var mask = masks[Int(truncatingIfNeeded: ((bits >> 48) &* UInt64(masks.count)) >> 16)]
         var position = 0
         var rest = mask
         while rest != 0 {
@@ -138,6 +150,12 @@ public struct PlayerLoad: ~Copyable, @unchecked Sendable {
                 position += 4
             }
             values = values >> 16 | values << 48
+        }
+        if stampsPatches {
+            // `seen` is behind all patchable fields.
+            mask |= Player.seenField
+            store(UInt64(bitPattern: seen), patchValues, position)
+            position += 8
         }
         batch.patch(
             key: entity,

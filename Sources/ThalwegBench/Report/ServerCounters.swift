@@ -5,8 +5,9 @@ struct ServerCounters: Sendable {
 
     /// Those that tell a state and not how often something happened.
     private static let states: Set<String> = [
-        "connections", "fsync_always", "log_segments", "loops", "memory_bytes", "pid", "records",
-        "snapshot_index", "tombstones", "topics", "window_us",
+        "connections", "fsync_always", "lagging", "log_segments", "loops", "memory_bytes", "pid",
+        "records",
+        "snapshot_index", "subscriptions", "tombstones", "topics", "window_us",
     ]
 
     func now(_ name: String) -> UInt64? { after[name] }

@@ -7,12 +7,14 @@ import ThalwegWire
 struct SubscriberResult: Sendable {
     var deliveries = 0
     var changes = 0
+    /// Of these, what came until each held the whole topic.
+    var bootstrapChanges = 0
     var bytes = 0
     /// Until the last of them held the whole topic; `nil` without bootstrap, or where none arrived.
     var bootstrapSeconds: Double?
     /// From the end of the writes until the last of them had seen the newest offset.
     var catchUpSeconds: Double?
-    /// From an ASSERT's `seen` to its notification.
+    /// From the `seen` of a record's newest write to its notification.
     var latencies: Latencies?
     /// Subscriptions that the server ended, or whose connection it closed.
     var ended = 0
@@ -20,13 +22,18 @@ struct SubscriberResult: Sendable {
 
 /// All subscribers of a run, on one thread.
 ///
-/// The first checks every sum and walks every eighth delivery for latencies; the others only count,
-/// from the head of each delivery, so that a hundred of them leave the machine to the server.
+/// The first checks every sum and walks every seventh delivery, or all of them, for latencies; the
+/// others only count, from the head of each delivery, so that a hundred of them leave the machine
+/// to the server. (Seven and not eight: a window's net changes may be two frames, and both are to
+/// have their turn.)
 final class Subscribers: @unchecked Sendable {
     private let connections: [BenchConnection]
     private let isBootstrap: Bool
     private var result = SubscriberResult()
     private var recorder = LatencyRecorder()
+    private let latencyStride: Int
+    /// Deliveries to the first, once it was caught up.
+    private var firstDeliveries = 0
     private var resume: [Offset]
     private var isCaughtUp: [Bool]
     private let started: UInt64
@@ -34,14 +41,17 @@ final class Subscribers: @unchecked Sendable {
     private let target = Atomic<UInt64>(.max)
     private let targetSetAt = Atomic<UInt64>(0)
 
-    /// Connects and subscribes; from the start with `bootstrap`, else from now.
+    /// Connects and subscribes; from the start with `bootstrap`, else from now. Latencies are taken
+    /// from each `latencyStride`th delivery to the first.
     init(
         count: Int,
         endpoint: Endpoint,
         topic: TopicID,
         bootstrap: Bool,
-        includePrevious: Bool
+        includePrevious: Bool,
+        latencyStride: Int = 7
     ) throws {
+        self.latencyStride = latencyStride
         isBootstrap = bootstrap
         resume = Array(repeating: .start, count: count)
         isCaughtUp = Array(repeating: !bootstrap, count: count)
@@ -121,6 +131,7 @@ final class Subscribers: @unchecked Sendable {
         result.bytes += FrameHeader.size + payload.count
         resume[index] = cursor.resume
         if !isCaughtUp[index] {
+            result.bootstrapChanges += cursor.count
             guard cursor.flags.contains(.caughtUp) else { return }
             isCaughtUp[index] = true
             if isCaughtUp.allSatisfy({ $0 }) {
@@ -128,7 +139,9 @@ final class Subscribers: @unchecked Sendable {
             }
             return
         }
-        guard index == 0, result.deliveries & 7 == 0 else { return }
+        guard index == 0 else { return }
+        firstDeliveries += 1
+        guard firstDeliveries % latencyStride == 0 else { return }
         let now = wallMicroseconds()
         while let change = try cursor.next() {
             guard change.changedFields & Player.seenField != 0,

@@ -64,8 +64,18 @@ public struct WriteReport: Report {
     @Nullable public var subscriptionsEnded: Int?
     @Nullable public var bootstrapMs: Double?
     @Nullable public var catchUpMs: Double?
-    /// From an ASSERT's making to its notification; of the first subscriber.
+    /// Changes that all subscribers received, without their bootstraps, by the second of writing.
+    @Nullable public var notificationsPerSecond: Double?
+    /// From the sending of a record's newest write, or from when it was due at a rate, to the
+    /// record's notification; of the first subscriber.
     @Nullable public var notificationLatency: Latencies?
+    @Nullable public var notificationP50Us: Double?
+    @Nullable public var notificationP99Us: Double?
+    @Nullable public var notificationP999Us: Double?
+    /// The same load on a fresh server without subscribers, before.
+    @Nullable public var zeroSubscribersOpsPerSecond: Double?
+    @Nullable public var zeroSubscribersServerCpuNsPerOp: Double?
+    @Nullable public var ratioToZeroSubscribers: Double?
 
     @Nullable public var sinkOpsPerSecond: Double?
     @Nullable public var sinkServerCpuNsPerOp: Double?
@@ -101,7 +111,7 @@ public struct WriteReport: Report {
             ("dirty records a window", Figure.optional(dirtyRecordsPerWindow, 0, "")),
             ("log", logBytesPerSecond.map { Figure.count($0) + "B/s" } ?? "–"),
         ]
-        if let changes = subscriberChangesPerSecond {
+        if let changes = notificationsPerSecond {
             rows.append(("notifications", "\(Figure.count(changes))/s to \(subscribers)"))
         }
         if let latency = notificationLatency {
@@ -109,6 +119,10 @@ public struct WriteReport: Report {
             rows.append(
                 ("their latency", "p50 \(Figure.text(half, 1)) ms, p99 \(Figure.text(most, 1)) ms")
             )
+        }
+        if let zero = zeroSubscribersOpsPerSecond {
+            let ratio = Figure.optional(ratioToZeroSubscribers, 2, "")
+            rows.append(("without subscribers", "\(Figure.count(zero))/s, ratio \(ratio)"))
         }
         if let bootstrapMs { rows.append(("bootstrap", Figure.text(bootstrapMs, 1) + " ms")) }
         if let sink = sinkOpsPerSecond {

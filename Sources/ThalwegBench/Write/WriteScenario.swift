@@ -10,7 +10,22 @@ public func runWrite(_ options: WriteOptions) throws -> WriteReport {
     try options.load.check()
     try LoadOptions.check("--subscribers", options.subscribers, 0...16_384)
     let progress = Progress(quiet: options.quiet)
+    var options = options
+    var zero: WriteReport?
+    if options.subscribers > 0 {
+        options.load.stampsPatches = true
+        var without = options
+        without.subscribers = 0
+        progress.say("without subscribers")
+        zero = try measureWrites(without, progress)
+        progress.say("with \(options.subscribers)")
+    }
     var report = try measureWrites(options, progress)
+    if let zero {
+        report.zeroSubscribersOpsPerSecond = zero.opsPerSecond
+        report.zeroSubscribersServerCpuNsPerOp = zero.serverCpuNsPerOp
+        report.ratioToZeroSubscribers = report.opsPerSecond / zero.opsPerSecond
+    }
     if options.sink {
         try measureSink(options, Progress(quiet: options.quiet), &report)
     }
@@ -41,6 +56,10 @@ private func measureWrites(
     let topic = try control.createTopic(
         Player.definition(windowMilliseconds: options.windowMilliseconds)
     )
+    // What a bootstrap brings has to be there before.
+    let filler =
+        options.bootstrap ? try Filler(server.endpoint, topic.id, options.load) : nil
+    defer { withExtendedLifetime(filler) {} }
     let load = try LoadRun(options.load, endpoint: server.endpoint, topic: topic.id) {
         LoadRun.randomLoad(options.load, worker: $0)
     }
@@ -52,7 +71,8 @@ private func measureWrites(
             endpoint: server.endpoint,
             topic: topic.id,
             bootstrap: options.bootstrap,
-            includePrevious: options.includePrevious
+            includePrevious: options.includePrevious,
+            latencyStride: options.load.rate > 0 ? 1 : 7
         )
     let before = try control.status()
     let cpuBefore = server.cpuNanoseconds
@@ -164,6 +184,11 @@ extension WriteReport {
         subscriptionsEnded = received.ended
         bootstrapMs = received.bootstrapSeconds.map { $0 * 1_000 }
         catchUpMs = received.catchUpSeconds.map { $0 * 1_000 }
+        notificationsPerSecond =
+            Double(received.changes - received.bootstrapChanges) / durationS
         notificationLatency = received.latencies
+        notificationP50Us = received.latencies?.p50Us
+        notificationP99Us = received.latencies?.p99Us
+        notificationP999Us = received.latencies?.p999Us
     }
 }

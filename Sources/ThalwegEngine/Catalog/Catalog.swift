@@ -24,15 +24,20 @@ public final class Catalog {
     private var sources: [SourceID: Source] = [:]
     private var sourceNames: [String: SourceID] = [:]
     private let limits: Limits
+    private let defaultWindowMicroseconds: UInt32
 
-    public init(limits: Limits = Limits()) {
+    /// - Parameter defaultWindowMicroseconds: the window of topics that ask for none.
+    public init(limits: Limits = Limits(), defaultWindowMicroseconds: UInt32 = 20_000) {
         self.limits = limits
+        self.defaultWindowMicroseconds = defaultWindowMicroseconds
     }
 
     // MARK: Asking
 
     /// All topics by name.
-    public var allTopics: [Topic] { topics.values.sorted { $0.definition.name < $1.definition.name } }
+    public var allTopics: [Topic] {
+        topics.values.sorted { $0.definition.name < $1.definition.name }
+    }
 
     public var allSources: [Source] { sources.values.sorted { $0.id < $1.id } }
 
@@ -75,6 +80,8 @@ public final class Catalog {
         } else {
             try Name.checkUserTopic(definition.name)
         }
+        var definition = definition
+        definition.options = withWindow(definition.options)
         if let schema = definition.schema { _ = try RowLayout(schema) }
         guard var existing = topics[definition.name] else {
             guard topics.count < limits.topics else {
@@ -109,6 +116,7 @@ public final class Catalog {
     public func planAlter(
         _ name: String, options: TopicOptions, time: Timestamp
     ) throws(ThalwegError) -> Plan {
+        let options = withWindow(options)
         var existing = try topic(named: name)
         if existing.definition.options == options { return .unchanged(existing) }
         let hadLifetime = existing.definition.options.timeToLiveMicroseconds > 0
@@ -120,6 +128,13 @@ public final class Catalog {
         existing.definition.options = options
         let definition = existing.definition
         return .entry(entry(.alterTopic, existing.id, time) { definition.encode(into: &$0) })
+    }
+
+    private func withWindow(_ options: TopicOptions) -> TopicOptions {
+        guard case .coalesced(windowMicroseconds: 0) = options.writes else { return options }
+        var options = options
+        options.writes = .coalesced(windowMicroseconds: defaultWindowMicroseconds)
+        return options
     }
 
     public func planDrop(_ name: String, time: Timestamp) throws(ThalwegError) -> [UInt8] {

@@ -39,7 +39,8 @@ extension TopicState {
             let record = table.record(slot)
             guard record.isLast(offset) else { return true }
             let note = isExact ? tail.notes[Int(offset - tail.firstOffset)] : nil
-            let kind = note.map { exactKind(record, $0, query, &scratch.sources) }
+            let kind =
+                note.map { exactKind(record, $0, query, &scratch.sources) }
                 ?? newestKind(record, offset, query, emptyUntil: emptyUntil, &scratch.sources)
             if let kind {
                 append(
@@ -137,7 +138,8 @@ extension TopicState {
         narrowed: RowLayout?, _ scratch: inout FeedScratch, into writer: inout ChangesWriter
     ) {
         table.sources.members(record.sources, into: &scratch.sources)
-        let row = kind.hasRow
+        let row =
+            kind.hasRow
             ? TopicState.project(table.shape.row(record), query.fields, narrowed, &scratch.row)
             : UnsafeRawBufferPointer.empty
         let reason = kind == .deleted ? DeletionReason(rawValue: record.reason) : nil

@@ -66,7 +66,8 @@ extension TopicState {
         let kind = table.shape.keyKind
         let isToken = query.token.withUnsafeBytes { $0.isEmpty || KeyOrder.isKey($0, kind) }
         guard isToken else { throw TopicState.strangeToken(query.token) }
-        let limit = query.limit == 0
+        let limit =
+            query.limit == 0
             ? ScanQuery.keyPageRecords : min(query.limit, ScanQuery.keyPageRecords)
         var page = KeyPage(limit: limit)
         var sources: [UInt16] = []

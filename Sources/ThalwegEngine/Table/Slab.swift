@@ -1,3 +1,5 @@
+import ThalwegModel
+
 // The slab: one contiguous run of memory that holds every record of a topic.
 //
 // Memory is counted in granules of 8 bytes and a record is named by the granule it starts at, its
@@ -17,7 +19,6 @@ import Glibc
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import ThalwegModel
 
 /// Size classes: granule counts 1…128 exactly, then four steps to each power of two.
 enum SizeClass {

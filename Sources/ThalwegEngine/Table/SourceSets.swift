@@ -136,7 +136,8 @@ struct SourceSets: ~Copyable {
     mutating func word(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         var isLast = bytes.count == lastMembers.count * 2
         for index in 0..<lastMembers.count where isLast {
-            isLast = lastMembers[index]
+            isLast =
+                lastMembers[index]
                 == UInt16(
                     littleEndian: bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self))
         }

@@ -175,8 +175,9 @@ struct SnapshotLoad {
         let key = try reader.bytes(try keySize(reader, state.table.shape))
         let sources = try reader.bytes(2 * Int(try reader.integer(UInt16.self)))
         let row = try reader.bytes(Int(try reader.integer(UInt32.self)))
-        guard offset > state.table.changes.last, UInt64(stateByte) == RecordState.live
-            || UInt64(stateByte) == RecordState.tombstone
+        guard offset > state.table.changes.last,
+            UInt64(stateByte) == RecordState.live
+                || UInt64(stateByte) == RecordState.tombstone
         else { throw TopicState.strangeEntry("a snapshot record out of order") }
         state.table.restore(
             key: key, row: row, offset: offset, version: version, sources: sources,

@@ -169,7 +169,8 @@ extension TopicState {
         }
         // An atomic batch's conditions were judged on the state before it (`judge`), not here.
         if write.pointee.extra >= 0, !isJudged,
-            let condition = extras[Int(write.pointee.extra)].condition, !holds(condition, slot: slot)
+            let condition = extras[Int(write.pointee.extra)].condition,
+            !holds(condition, slot: slot)
         {
             return .invalid(.conditionFailed)
         }
@@ -219,7 +220,9 @@ extension TopicState {
         case .retract:
             changed = retract(entry, single)
         }
-        if write.pointee.extra >= 0, let metadata = extras[Int(write.pointee.extra)].metadata, changed {
+        if write.pointee.extra >= 0, let metadata = extras[Int(write.pointee.extra)].metadata,
+            changed
+        {
             open.pointee.metadata[index] = Array(metadata)
         }
         return changed ? .pending(index: index) : .unchanged(index: index)

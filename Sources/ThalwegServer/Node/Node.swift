@@ -46,7 +46,7 @@ final class Node: @unchecked Sendable {
             logger.warning("recovery", metadata: ["warning": "\(warning)"])
         }
         let recovery = try Recovery(
-            opened, partitions: eventLoops.count, limits: options.limits, logger: logger)
+            opened, partitions: eventLoops.count, options: options, logger: logger)
         log = opened.log
         loops = eventLoops.enumerated().map { number, loop in
             PartitionLoop(

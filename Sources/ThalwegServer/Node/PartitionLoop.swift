@@ -77,10 +77,12 @@ final class PartitionLoop: @unchecked Sendable {
             }
             let writes = try reader.bytes(reader.remaining)
             let waits = header.acknowledgement.rawValue >= Acknowledgement.committed.rawValue
-            let token = waits ? addWaiter(
-                .batch(
-                    connection, requestID: requestID,
-                    isEach: header.acknowledgement == .committedEach)) : nil
+            let token =
+                waits
+                ? addWaiter(
+                    .batch(
+                        connection, requestID: requestID,
+                        isEach: header.acknowledgement == .committedEach)) : nil
             let outcome: MergeOutcome
             do throws(ThalwegError) {
                 outcome = try partition.merge(
@@ -261,11 +263,14 @@ final class PartitionLoop: @unchecked Sendable {
                 counts.accepted = completion.accepted
                 counts.unchanged = completion.unchanged
                 counts.invalid = completion.invalid
-                let results = !isEach ? [] : completion.results.map { result in
-                    WriteResult(
-                        result.verdict, error: result.code, offset: result.offset,
-                        version: result.version)
-                }
+                let results =
+                    !isEach
+                    ? []
+                    : completion.results.map { result in
+                        WriteResult(
+                            result.verdict, error: result.code, offset: result.offset,
+                            version: result.version)
+                    }
                 connection.answer(
                     Committed(lastOffset: completion.lastOffset, counts: counts, results: results),
                     requestID)

@@ -10,9 +10,11 @@ struct Recovery {
 
     /// - Throws: `log_damaged`: what passed its checksum does not make a state.
     init(
-        _ opened: OpenedLog, partitions count: Int, limits: Limits, logger: Logger
+        _ opened: OpenedLog, partitions count: Int, options: ServerOptions, logger: Logger
     ) throws(ThalwegError) {
-        let catalog = Catalog(limits: limits)
+        let limits = options.limits
+        let catalog = Catalog(
+            limits: limits, defaultWindowMicroseconds: options.windowMicroseconds)
         let seed = UInt64.random(in: .min ... .max)
         let partitions = (0..<count).map { _ in Partition(seed: seed, limits: limits) }
         self.catalog = catalog

@@ -131,7 +131,8 @@ final class SubscriptionHub: @unchecked Sendable {
     /// Ends a subscription and says why.
     func end(_ place: Int, _ error: ThalwegError) {
         let subscriber = subscribers[place]
-        let last = subscriber.stage == .tail
+        let last =
+            subscriber.stage == .tail
             ? subscriber.group?.position.offset : subscriber.position.offset
         subscriber.connection?.answer(
             SubscriptionEnded(

@@ -336,7 +336,8 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     }
 
     func noteMerged(_ outcome: MergeOutcome) {
-        node.counters.writes.add(UInt64(outcome.accepted) + UInt64(outcome.unchanged)
+        node.counters.writes.add(
+            UInt64(outcome.accepted) + UInt64(outcome.unchanged)
                 + UInt64(outcome.invalid))
         node.counters.unchanged.add(UInt64(outcome.unchanged))
         if outcome.invalid > 0 { node.counters.invalid.add(UInt64(outcome.invalid)) }

@@ -72,7 +72,12 @@ extension ClientConnection {
 
     private func alterTopic(_ name: String, _ options: TopicOptions, _ requestID: UInt32) {
         onCatalog { [self] catalog in
-            catalog.alterTopic(name, options: options) { [self] in inform($0, requestID) }
+            catalog.alterTopic(name, options: options) { [self] result in
+                switch result {
+                case .success: answer(Okay(), requestID)
+                case .failure(let error): refuse(error, requestID)
+                }
+            }
         }
     }
 

@@ -4,5 +4,8 @@ struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure a server.",
         discussion: "Without --server each scenario starts a server of its own and ends it.",
-        subcommands: [BenchWrite.self, BenchRecords.self, BenchCoalesce.self, BenchRead.self])
+        subcommands: [
+            BenchWrite.self, BenchRecords.self, BenchCoalesce.self, BenchRead.self,
+            BenchBootstrap.self, BenchResume.self, BenchFanout.self,
+        ])
 }

@@ -43,6 +43,8 @@ struct TopicCreate: AsyncParsableCommand {
         var definition = TopicDefinition(
             name: name, keyKind: kind,
             schema: try schema.map { text throws(ThalwegError) in try Schema(parsing: text) })
+        // The server's own default, unless the flags say otherwise.
+        definition.options.writes = .coalesced(windowMicroseconds: 0)
         try options.apply(to: &definition.options)
         try await access.withClient { client in
             let info = try await client.createTopic(definition)

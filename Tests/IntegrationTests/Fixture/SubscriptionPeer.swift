@@ -95,7 +95,9 @@ final class SubscriptionPeer {
     @discardableResult
     func readToTail() throws -> [Delivery] {
         var deliveries: [Delivery] = []
-        repeat { deliveries.append(try next()) } while !deliveries.contains {
+        repeat {
+            deliveries.append(try next())
+        } while !deliveries.contains {
             $0.flags.contains(.caughtUp)
         }
         return deliveries
