@@ -2,7 +2,7 @@
 // `SnapshotWalk` describes them, then an end. Each is one block, handed to the log's snapshot
 // writer as the event loop finds time.
 //
-//   u8 1 │ u32 topic │ u64 last offset │ u64 horizon │ i64 last time │ definition
+//   u8 1 │ u32 topic │ u64 last offset │ u64 horizon │ i64 last time │ u64 records │ definition
 //   u8 2 │ chunk
 //   u8 3 │ u32 topic
 //   u8 4 │ u32 topic      dropped since: the log behind the snapshot says so
@@ -51,6 +51,7 @@ extension Partition {
                 writer.integer(walk.end)
                 writer.integer(walk.horizon)
                 writer.integer(walk.time)
+                writer.integer(UInt64(walk.records))
                 walk.definition.encode(into: &writer)
                 return writer.bytes
             }
@@ -94,8 +95,11 @@ extension Partition {
             let last = try reader.integer(UInt64.self)
             let horizon = try reader.integer(UInt64.self)
             let time = try reader.integer(Int64.self)
+            let records = try reader.integer(UInt64.self)
             let definition = try TopicDefinition(from: &reader)
             try restore(topic, definition, last: last, horizon: horizon, time: time)
+            // A hint: what was written is bounded, so a wrong one costs memory or time, no more.
+            box(topic)?.state.table.index.reserve(Int(min(records, 1 << 28)))
         case Block.records:
             let box = try required(topic)
             try box.load.load(&reader, into: &box.state)

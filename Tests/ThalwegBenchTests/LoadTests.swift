@@ -75,6 +75,31 @@ private func entity(_ cursor: WriteCursor) -> UInt64 {
         #expect(Player.patchMasks.count == 84)
     }
 
+    @Test func `a patch that tells its time carries it behind its other fields`() throws {
+        let layout = try RowLayout(Player.schema())
+        let load = PlayerLoad(
+            seed: 8,
+            mix: try Mix(parsing: "0/100/0"),
+            picker: EntityPicker(entities: 100),
+            stampsPatches: true
+        )
+        forEachWrite(load, frames: 2) { write in
+            #expect((3...4).contains(write.mask.nonzeroBitCount))
+            #expect(write.mask & Player.seenField != 0)
+            #expect(layout.isValidPatch(mask: write.mask, values: write.body))
+            let seen = write.body.loadUnaligned(
+                fromByteOffset: write.body.count - 8,
+                as: Int64.self
+            )
+            #expect(Int64(littleEndian: seen) == 1_234)
+        }
+    }
+
+    @Test func `without a rate no frame is late`() {
+        #expect(Pace(writesPerSecond: 0, start: 0).lateMicroseconds == 0)
+        #expect(Pace(writesPerSecond: 1_000, start: 0).lateMicroseconds > 0)
+    }
+
     @Test func `two asserts of one entity differ`() {
         var seen: Set<[UInt8]> = []
         var count = 0

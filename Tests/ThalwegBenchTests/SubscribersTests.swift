@@ -77,8 +77,8 @@ private func delivery(
             try delivery(offsets: 1...2, flags: [], seen: 0),
             try delivery(offsets: 3...5, flags: .caughtUp, seen: 0),
         ]
-        // Every seventh delivery is walked for latencies; these make eight.
-        for offset: UInt64 in 6...11 {
+        // Every seventh delivery behind the bootstrap is walked for latencies: the last of these.
+        for offset: UInt64 in 6...12 {
             frames.append(
                 try delivery(
                     offsets: offset...offset,
@@ -97,13 +97,14 @@ private func delivery(
             includePrevious: false
         )
         let receiving = subscribers?.start()
-        subscribers?.finish(at: Offset(11))
+        subscribers?.finish(at: Offset(12))
         let result = try #require(try receiving?.join().value)
         subscribers = nil
         _ = try server.join()
 
-        #expect(result.deliveries == 8)
-        #expect(result.changes == 11)
+        #expect(result.deliveries == 9)
+        #expect(result.changes == 12)
+        #expect(result.bootstrapChanges == 5)
         #expect(result.bytes == sent.reduce(0) { $0 + $1.count })
         #expect(result.bootstrapSeconds != nil)
         #expect(result.catchUpSeconds != nil)

@@ -144,9 +144,15 @@ struct DefinitionTests {
         }
     }
 
-    @Test("windows outside 1 ms to 60 s are refused")
-    func windows() {
-        for window in [UInt32(0), 999, 60_000_001] {
+    @Test("windows outside 1 ms to 60 s are refused, but for 0, which asks for the default")
+    func windows() throws {
+        var writer = ByteWriter()
+        let asking = TopicDefinition(
+            name: "t", keyKind: .u64, schema: nil,
+            options: TopicOptions(writes: .coalesced(windowMicroseconds: 0)))
+        asking.encode(into: &writer)
+        #expect(try definition(writer.bytes) == asking)
+        for window in [UInt32(1), 999, 60_000_001] {
             var writer = ByteWriter()
             TopicDefinition(
                 name: "t",

@@ -56,6 +56,13 @@ struct EntryWriter: ~Copyable {
         base.storeBytes(of: value.littleEndian, toByteOffset: position, as: T.self)
     }
 
+    mutating func removeAll() {
+        count = 0
+    }
+
+    /// What was written, lent until the next write.
+    var written: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+
     /// A copy of what was written: the log keeps it until it is durable.
     func bytes() -> [UInt8] {
         Array(UnsafeRawBufferPointer(start: base, count: count))

@@ -199,6 +199,22 @@ struct KeyIndex: ~Copyable {
         old.cells.deallocate()
     }
 
+    /// Makes an empty index large enough for `records`, so that filling it moves no entry.
+    mutating func reserve(_ records: Int) {
+        guard count == 0, partCount == 1, records > KeyIndex.splitAt else { return }
+        parts[0].cells.deallocate()
+        parts.deallocate()
+        parts = .allocate(capacity: KeyIndex.partsInAll)
+        let capacity = UInt32(records / KeyIndex.partsInAll * 5 / 4 + 256)
+        for number in 0..<KeyIndex.partsInAll {
+            let part = KeyIndex.makePart(capacity: capacity)
+            parts.advanced(by: number).initialize(to: part)
+        }
+        partCount = KeyIndex.partsInAll
+        partBits = 8
+        bytes = partCount * KeyIndex.bytes(parts[0])
+    }
+
     /// From one part to 256.
     private mutating func split() {
         let old = parts[0]

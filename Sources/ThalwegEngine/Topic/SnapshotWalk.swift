@@ -7,7 +7,8 @@
 // second time, and whoever loads the snapshot keeps the first.
 import ThalwegModel
 
-struct SnapshotWalk {
+/// Where a topic's snapshot has got to; held by the topic alone.
+final class SnapshotWalk {
     /// Every live entry up to here is written.
     var position: UInt64 = 0
     let end: UInt64
@@ -15,30 +16,41 @@ struct SnapshotWalk {
     /// The topic's time and definition when the walk began; both may go on before it is written.
     let time: Int64
     let definition: TopicDefinition
+    /// Records then, for whoever loads the snapshot to make room.
+    let records: Int
     /// Records as they were before a change, encoded.
-    var captured = ByteWriter()
+    var captured = EntryWriter()
     var capturedCount = 0
-    /// Membership changes since the walk began: records captured already.
-    var capturedOffsets: Set<UInt64> = []
+    /// Records captured at a change of membership: they keep their offset, so the walk meets them
+    /// again.
+    var keptOffsets: Set<UInt64> = []
+
+    init(
+        end: UInt64, horizon: UInt64, time: Int64, definition: TopicDefinition, records: Int
+    ) {
+        self.end = end
+        self.horizon = horizon
+        self.time = time
+        self.definition = definition
+        self.records = records
+    }
 }
 
 extension TopicState {
     mutating func beginSnapshot() {
         snapshot = SnapshotWalk(
             end: table.changes.last, horizon: table.horizon, time: appliedTime,
-            definition: definition)
+            definition: definition, records: table.changes.live)
     }
 
-    mutating func captureForSnapshot(_ slot: UInt32) {
-        guard var walk = snapshot else { return }
+    func capture(_ slot: UInt32, for walk: SnapshotWalk, keepsOffset: Bool) {
         let record = table.record(slot)
         let offset = record.lastChange
         guard offset > walk.position, offset <= walk.end else { return }
-        guard walk.capturedOffsets.insert(offset).inserted else { return }
-        snapshot = nil
+        if !walk.keptOffsets.isEmpty, walk.keptOffsets.contains(offset) { return }
+        if keepsOffset { walk.keptOffsets.insert(offset) }
         encodeSnapshot(record, into: &walk.captured)
         walk.capturedCount += 1
-        snapshot = walk
     }
 
     /// The next chunk of about `limit` bytes; `nil` when the topic is complete.
@@ -47,56 +59,75 @@ extension TopicState {
     /// record = u64 offset │ u64 version │ u8 state (1 live, 2 tombstone) │ u8 reason │ i64 deleted at
     ///          │ key │ u16 sources, u16 × n │ u32 length, row
     mutating func nextSnapshotChunk(limit: Int) -> [UInt8]? {
-        guard var walk = snapshot else { return nil }
-        snapshot = nil
-        defer { snapshot = walk }
+        guard let walk = snapshot else { return nil }
         if walk.position >= walk.end, walk.capturedCount == 0 { return nil }
-        var writer = ByteWriter(reserving: limit + 4_096)
-        writer.integer(id.rawValue)
-        writer.integer(UInt32(walk.capturedCount))
-        writer.raw(walk.captured.bytes)
-        walk.captured = ByteWriter()
+        snapshotWriter.removeAll()
+        snapshotWriter.reserve(16 + walk.captured.count)
+        snapshotWriter.integer(id.rawValue)
+        snapshotWriter.integer(UInt32(walk.capturedCount))
+        snapshotWriter.raw(walk.captured.written)
+        walk.captured.removeAll()
         walk.capturedCount = 0
-        let countPosition = writer.bytes.count
-        writer.integer(UInt32(0))
+        let countPosition = snapshotWriter.count
+        snapshotWriter.integer(UInt32(0))
+        let (count, reached) = encodeRecords(walk, limit: limit)
+        walk.position = reached
+        snapshotWriter.patch(UInt32(count), at: countPosition)
+        return snapshotWriter.bytes()
+    }
+
+    private mutating func encodeRecords(
+        _ walk: SnapshotWalk, limit: Int
+    ) -> (count: Int, reached: UInt64) {
         var count = 0
         var reached = walk.end
+        // Out of the state while its records are walked.
+        var writer = EntryWriter()
+        swap(&writer, &snapshotWriter)
         table.changes.walk(after: walk.position) { offset, slot in
             guard offset <= walk.end else { return false }
-            guard writer.bytes.count < limit else {
+            guard writer.count < limit else {
                 reached = offset - 1
                 return false
             }
             let record = table.record(slot)
-            if record.isLast(offset), !walk.capturedOffsets.contains(offset) {
+            let isWritten = !walk.keptOffsets.isEmpty && walk.keptOffsets.contains(offset)
+            if record.isLast(offset), !isWritten {
                 encodeSnapshot(record, into: &writer)
                 count += 1
             }
             return true
         }
-        walk.position = reached
-        writer.patch(UInt32(count), at: countPosition)
-        return writer.bytes
+        swap(&writer, &snapshotWriter)
+        return (count, reached)
     }
 
     mutating func endSnapshot() {
         snapshot = nil
     }
 
-    private func encodeSnapshot(_ record: Record, into writer: inout ByteWriter) {
+    private func encodeSnapshot(_ record: Record, into writer: inout EntryWriter) {
         let offset = record.lastChange
+        let key = table.shape.key(record)
+        let row = table.shape.row(record)
+        let word = record.sources
+        let members = SourceSets.isMask(word) ? [] : table.sources.members(word)
+        writer.reserve(64 + key.count + row.count + 2 * max(64, members.count))
         writer.integer(offset)
         writer.integer(record.version)
         writer.integer(UInt8(record.state))
         writer.integer(record.reason)
         writer.integer(record.isLive ? 0 : table.tombstones.time(of: offset) ?? appliedTime)
-        writer.raw(table.shape.key(record))
-        let members = table.sources.members(record.sources)
-        writer.integer(UInt16(members.count))
-        for source in members {
-            writer.integer(source)
+        writer.raw(key)
+        if SourceSets.isMask(word) {
+            writer.integer(UInt16(word.nonzeroBitCount))
+            table.sources.forEachOfMask(word) { writer.integer($0) }
+        } else {
+            writer.integer(UInt16(members.count))
+            for source in members {
+                writer.integer(source)
+            }
         }
-        let row = table.shape.row(record)
         writer.integer(UInt32(row.count))
         writer.raw(row)
     }

@@ -40,7 +40,7 @@ extension TopicState {
         case .upsert:
             upsert(slot, row: row(entry), sources: entry.pointee.sources, metadata: index)
         case .membership:
-            capture(slot)
+            capture(slot, keepsOffset: true)
             table.record(slot).sources = entry.pointee.sources
         case .delete:
             delete(slot, reason: entry.pointee.outcome.reason, metadata: index)
@@ -82,7 +82,7 @@ extension TopicState {
                 metadata: index)
         case WindowOperation.membership:
             guard slot != 0 else { throw TopicState.strangeEntry("a membership without a record") }
-            capture(slot)
+            capture(slot, keepsOffset: true)
             table.record(slot).sources = table.sources.word(change.sources)
         default:
             guard slot != 0, table.record(slot).isLive else {
@@ -117,8 +117,8 @@ extension TopicState {
     }
 
     /// An exact snapshot is being walked: a record that it has not reached yet is kept as it was.
-    @inline(__always) mutating func capture(_ slot: UInt32) {
-        if snapshot != nil { captureForSnapshot(slot) }
+    @inline(__always) func capture(_ slot: UInt32, keepsOffset: Bool = false) {
+        if let snapshot { capture(slot, for: snapshot, keepsOffset: keepsOffset) }
     }
 
     mutating func endEntry() {

@@ -42,6 +42,7 @@ struct TopicState: ~Copyable {
     /// What the last applied window did, for the frames of subscribers at the tail.
     var tail = TailChanges()
     var snapshot: SnapshotWalk?
+    var snapshotWriter = EntryWriter()
 
     /// Windows that may be in flight at once, the open one included.
     static let ring: UInt64 = 8
