@@ -126,9 +126,9 @@ final class RecordCursor {
                 break
             }
             let header = RecordHeader(found)
-            guard header.durableIndex >= index, header.durableIndex < header.index,
-                header.length <= LogFormat.maximumPayloadBytes
-            else { continue }
+            guard isPlausible(header, at: position, behind: start, missing: index) else {
+                continue
+            }
             guard budget > UInt64(header.length) else {
                 throw .damaged(name, at: start, "too much here only looks like records")
             }
@@ -140,6 +140,23 @@ final class RecordCursor {
             }
         }
         return tail
+    }
+
+    /// Whether a record could stand here that proves `index` durable. Every record takes at least
+    /// its header, so between the missing one and this one there is room for so many indices and
+    /// no more: what a payload holds by chance is almost never in that range.
+    private func isPlausible(
+        _ header: RecordHeader, at position: UInt64, behind start: UInt64, missing index: UInt64
+    ) -> Bool {
+        let room = (position - start) / UInt64(LogFormat.recordHeaderBytes) + 1
+        guard let kind = RecordKind(rawValue: header.kind),
+            kind == .entry || header.length == 0,
+            header.length <= LogFormat.maximumPayloadBytes,
+            header.durableIndex >= index, header.durableIndex < header.index,
+            header.index - index <= room
+        else { return false }
+        let total = LogFormat.recordBytes(payload: Int(header.length))
+        return UInt64(total) <= fileBytes - position
     }
 
     private func usedEnd(from start: UInt64) throws(ThalwegError) -> UInt64? {

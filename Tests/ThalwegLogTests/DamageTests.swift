@@ -68,6 +68,35 @@ struct DamageTests {
         }
     }
 
+    /// A large entry torn by a killed process holds thousands of places where a header could begin.
+    @Test func aTornPayloadFullOfLookAlikesIsCut() throws {
+        let storage = FaultyStorage(seed: 9)
+        var options = LogOptions()
+        options.segmentBytes = 1 << 20
+        let session = try Session(storage, options)
+        for number in 1...3 { try session.commit(payload(number)) }
+        // Each word is a length below the limit and, taken as an index, above the missing one.
+        var word: UInt64 = 0x9e37_79b9_7f4a_7c15
+        var lookAlikes: [UInt8] = []
+        for _ in 0..<32_768 {
+            word = word &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            let value = word & 0xffff_ffff_03ff_ffff
+            withUnsafeBytes(of: value.littleEndian) { lookAlikes.append(contentsOf: $0) }
+        }
+        try session.commit(lookAlikes)
+        storage.killProcess()
+        var bytes = try #require(storage.contents(of: firstSegment))
+        let start = LogFormat.segmentHeaderBytes + 3 * LogFormat.recordBytes(payload: 100)
+        let end = start + LogFormat.recordBytes(payload: lookAlikes.count)
+        for position in end - 1_000..<bytes.count { bytes[position] = 0 }
+        let torn = FaultyStorage(seed: 10)
+        torn.setContents(of: firstSegment, bytes)
+        let again = try Session(torn)
+        #expect(again.recovered.count == 3)
+        #expect(again.warnings.map(\.kind) == [.tornTail])
+        #expect(again.warnings.first?.offset == UInt64(start))
+    }
+
     @Test func anyFlippedBitBeforeTheLastGroupIsDamage() throws {
         let (storage, ends) = try unfinished()
         for position in 0..<ends[2] {

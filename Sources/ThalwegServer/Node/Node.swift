@@ -29,6 +29,8 @@ final class Node: @unchecked Sendable {
         /// Asked for: the next committed batch fixes the place.
         var isWanted = false
         var bytesAtLast: UInt64 = 0
+        /// What the partitions held when the last one began.
+        var stateBytes: UInt64 = 0
     }
 
     /// Opens the data directory, brings the state back, and starts the log.
@@ -117,8 +119,11 @@ final class Node: @unchecked Sendable {
         let written = log.statistics.payloadBytes
         let isDue = snapshots.withLock { state in
             guard !state.isRunning,
-                state.isWanted || written &- state.bytesAtLast >= options.snapshotAfterBytes
+                state.isWanted
+                    || written &- state.bytesAtLast
+                        >= max(options.snapshotAfterBytes, state.stateBytes)
             else { return false }
+            state.stateBytes = 0
             state.isRunning = true
             state.isWanted = false
             state.bytesAtLast = written
@@ -137,7 +142,11 @@ final class Node: @unchecked Sendable {
             return endSnapshot(error)
         }
         for partition in loops {
-            partition.loop.execute { partition.beginSnapshot() }
+            partition.loop.execute { [self] in
+                partition.beginSnapshot()
+                let bytes = UInt64(partition.partition.bytes)
+                snapshots.withLock { $0.stateBytes += bytes }
+            }
         }
         // The catalog hears of entries through the partitions' loops, so it is asked the same way.
         fixCatalog(behind: loops[...]) { [self] block in
