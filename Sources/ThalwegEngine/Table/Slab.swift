@@ -104,7 +104,9 @@ struct Slab: ~Copyable {
     @inline(never) private mutating func extend(_ granules: Int) -> UInt32 {
         if used + granules > capacity {
             let larger = capacity < 1 << 24 ? capacity * 2 : capacity + capacity >> 2
-            capacity = max(larger, used + granules)
+            // Once it is large it takes whole large pages; what is not touched costs nothing.
+            let least = larger << 3 >= HugePages.size / 2 ? 2 * HugePages.size >> 3 : 0
+            capacity = max(larger, used + granules, least)
             base = Slab.reallocate(base, granules: capacity)
         }
         let slot = used
@@ -119,17 +121,7 @@ struct Slab: ~Copyable {
         guard let new = realloc(old, granules << 3) else {
             fatalError("out of memory at a slab of \(granules << 3) bytes")
         }
-        #if os(Linux)
-        // Random access over gigabytes is bound by the TLB; ask for 2 MiB pages. A hint: the
-        // result does not matter.
-        if granules << 3 >= 8 << 20 {
-            let page = (Int(bitPattern: new) + (2 << 20 - 1)) & ~(2 << 20 - 1)
-            let end = (Int(bitPattern: new) + granules << 3) & ~(2 << 20 - 1)
-            if let start = UnsafeMutableRawPointer(bitPattern: page), end > page {
-                _ = madvise(start, end - page, MADV_HUGEPAGE)
-            }
-        }
-        #endif
+        if granules << 3 >= 2 * HugePages.size { HugePages.advise(new, bytes: granules << 3) }
         return new
     }
 }

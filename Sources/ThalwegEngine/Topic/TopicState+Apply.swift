@@ -12,6 +12,7 @@ extension TopicState {
         appliedTime = window.pointee.sealedAt
         beginTail(metadata: window.pointee.metadata)
         for index in 0..<window.pointee.count {
+            prefetchRecord(of: index + TopicState.lookahead, in: window)
             applyOne(window.pointee.entries + index, index)
         }
         settle(window)
@@ -22,6 +23,7 @@ extension TopicState {
     private mutating func settle(_ window: UnsafeMutablePointer<PendingWindow>) {
         let wantsAnswers = window.pointee.tickets.contains { !$0.each.isEmpty }
         for index in 0..<window.pointee.count {
+            prefetchRecord(of: index + TopicState.lookahead, in: window)
             if wantsAnswers {
                 let record = table.record(window.pointee.entries[index].slot)
                 window.pointee.answers.append((record.lastChange, record.version))

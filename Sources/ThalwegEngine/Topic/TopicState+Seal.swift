@@ -1,3 +1,4 @@
+import CThalwegShims
 import ThalwegModel
 
 extension TopicState {
@@ -26,6 +27,7 @@ extension TopicState {
         writer.integer(UInt32(0))
         var net = 0
         for index in 0..<window.pointee.count {
+            prefetchRecord(of: index + TopicState.lookahead, in: window)
             let entry = window.pointee.entries + index
             entry.pointee.outcome.net = netChange(entry)
             guard entry.pointee.outcome.net != .nothing else { continue }
@@ -34,6 +36,24 @@ extension TopicState {
         }
         writer.patch(UInt32(net), at: EntryHeader.size)
         return net
+    }
+
+    /// Entries whose records are asked for before they are needed, in the walks over a window: at
+    /// millions of records each of them would else be waited for.
+    static let lookahead = 12
+
+    @inline(__always) func prefetchRecord(
+        of index: Int, in window: UnsafeMutablePointer<PendingWindow>
+    ) {
+        guard index < window.pointee.count else { return }
+        let entry = window.pointee.entries + index
+        let address = table.slab.address(entry.pointee.slot)
+        thalweg_prefetch(address)
+        thalweg_prefetch(address + 64)
+        if let row = entry.pointee.row {
+            thalweg_prefetch(row)
+            thalweg_prefetch(row + 64)
+        }
     }
 
     @inline(__always) func netChange(

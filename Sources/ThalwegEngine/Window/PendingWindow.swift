@@ -188,8 +188,8 @@ struct Arena: ~Copyable {
         }
         if chunk == chunks.count {
             // Later chunks are larger, so a large window has few.
-            let size = max(count, Arena.chunkSize << min(chunks.count, 10))
-            chunks.append(.allocate(byteCount: size, alignment: 16))
+            chunks.append(Arena.makeChunk(number: chunks.count, atLeast: count))
+            let size = chunks[chunks.count - 1].count
             bytes += size
         }
         // Safe: a chunk is never empty.
@@ -198,6 +198,21 @@ struct Arena: ~Copyable {
         left = chunks[chunk].count - count
         chunk += 1
         return start
+    }
+
+    /// Chunks of 4 KiB, 8, … 128; the next ones are of large pages.
+    private static func makeChunk(
+        number: Int, atLeast count: Int
+    ) -> UnsafeMutableRawBufferPointer {
+        let usual = chunkSize << min(number, 12)
+        guard max(count, usual) >= 256 << 10 else {
+            return .allocate(byteCount: max(count, usual), alignment: 16)
+        }
+        let pages = (max(count, min(usual, 16 << 20)) + HugePages.size - 1) / HugePages.size
+        let chunk = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: pages * HugePages.size, alignment: HugePages.size)
+        if let start = chunk.baseAddress { HugePages.advise(start, bytes: chunk.count) }
+        return chunk
     }
 
     /// Takes everything back; the chunks are kept, but for what an unusually large window took.
