@@ -39,8 +39,6 @@ public struct Limits: Hashable, Sendable {
     public var topics = 10_000
     /// Subscriptions of one connection.
     public var subscriptionsPerConnection = 1_024
-    /// Requests of one connection that are not answered yet.
-    public var requestsPerConnection = 65_536
     /// Bytes of all records, indexes and pending windows; writes are refused beyond it.
     public var memoryBytes = 8 << 30
     /// Bytes that a connection may have waiting to be merged before the server stops reading it.

@@ -131,18 +131,19 @@ public final class Server: Sendable {
 
     private static func accept(_ channel: any Channel, _ node: Node, _ logger: Logger) throws {
         let open = node.counters.connections.load(ordering: .relaxed)
-        guard open < node.options.limits.connections else {
-            throw ThalwegError.exceeded(
-                .tooManyConnections, "the number of connections", value: open + 1,
-                limit: node.options.limits.connections,
+        let limit = node.options.limits.connections
+        let refusal: ThalwegError? =
+            open < limit
+            ? nil
+            : .exceeded(
+                .tooManyConnections, "the number of connections", value: open + 1, limit: limit,
                 advice: "close connections that are not used, or raise the limit")
-        }
         if channel.localAddress?.protocol != .unix, let options = channel.syncOptions {
             // Answers are small and must not wait for each other.
             try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
         }
         try channel.pipeline.syncOperations.addHandler(
-            ClientConnection(node: node, logger: logger))
+            ClientConnection(node: node, logger: logger, refusal: refusal))
     }
 
     /// Ends when the log has failed: the error, after which the process should end.

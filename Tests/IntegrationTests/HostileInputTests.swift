@@ -142,10 +142,10 @@ import ThalwegWire
             try one.greet()
             let two = try RawConnection(server.address)
             try two.greet()
-            await #expect(throws: ThalwegError.self) {
-                let client = try await server.connect(.readOnly)
-                try await client.ping()
-            }
+            let tooMany = try RawConnection(server.address)
+            let refusal = try tooMany.receiveError()
+            #expect(refusal.code == .tooManyConnections && refusal.limit == 3)
+            #expect(try tooMany.receive() == nil)
             try one.send(Frame.bytes(Ping(), requestID: 9))
             #expect(try one.receive()?.type == .pong)
         }

@@ -71,9 +71,6 @@ extension Setting {
             "limits.subscriptionsPerConnection", 0...1_000_000,
             \.options.limits.subscriptionsPerConnection, "Subscriptions of one connection."),
         number(
-            "limits.requestsPerConnection", 1...(1 << 24), \.options.limits.requestsPerConnection,
-            "Requests of one connection that are not answered yet."),
-        number(
             "limits.memoryBytes", (1 << 20)...(1 << 50), \.options.limits.memoryBytes,
             "Bytes of all records, indexes and pending windows; writes are refused beyond it."),
         number(

@@ -42,7 +42,11 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         case closed
     }
 
-    init(node: Node, logger: Logger) {
+    /// Why the connection is not served: told as soon as it is open.
+    private let refusal: ThalwegError?
+
+    init(node: Node, logger: Logger, refusal: ThalwegError? = nil) {
+        self.refusal = refusal
         self.node = node
         self.logger = logger
     }
@@ -57,6 +61,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         node.counters.connections.wrappingAdd(1, ordering: .relaxed)
         node.counters.accepted.add(1)
         node.opened(context.channel)
+        if let refusal { return fail(refusal) }
         // A peer that says nothing must not hold a connection for ever.
         let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
         context.eventLoop.scheduleTask(in: .seconds(10)) {
