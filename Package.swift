@@ -40,7 +40,6 @@ let package = Package(
     products: [
         .library(name: "ThalwegClient", targets: ["ThalwegClient"]),
         .library(name: "ThalwegRecords", targets: ["ThalwegRecords"]),
-        .library(name: "ThalwegRecords", targets: ["ThalwegRecords"]),
         .library(name: "ThalwegEngine", targets: ["ThalwegEngine", "ThalwegLog"]),
         .executable(name: "thalweg", targets: ["thalweg"]),
     ],
