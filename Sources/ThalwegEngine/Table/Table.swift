@@ -41,10 +41,7 @@ struct Table: ~Copyable {
     // MARK: Finding
 
     @inline(__always) func find(_ key: UnsafeRawBufferPointer, hash: UInt64) -> UInt32 {
-        index.find(hash) { slot in
-            let candidate = shape.key(record(slot))
-            return candidate.count == key.count && Table.equal(candidate, key)
-        }
+        index.find(hash) { slot in hasKey(slot, key) }
     }
 
     /// Compares two runs of equal length.

@@ -51,7 +51,7 @@ extension TopicState {
         isAtomic: Bool, each: UnsafeMutablePointer<[MergedWrite]>?
     ) -> MergeOutcome {
         var outcome = MergeOutcome()
-        if isAtomic, let code = judge(writes, count: count, source: source) {
+        if isAtomic, let code = judge(writes, count: count) {
             outcome.invalid = UInt32(count)
             outcome.firstCode = code
             each?.pointee = Array(repeating: .invalid(code), count: count)
@@ -418,7 +418,7 @@ extension TopicState {
     /// The first reason why an atomic batch cannot be applied whole; `nil` where it can. Every
     /// condition is judged on the state before the batch.
     private func judge(
-        _ writes: UnsafeRawBufferPointer, count: Int, source: UInt16
+        _ writes: UnsafeRawBufferPointer, count: Int
     ) -> ErrorCode? {
         var cursor = WriteCursor(writes, keyKind: table.shape.keyKind)
         for _ in 0..<count {

@@ -26,8 +26,6 @@ final class Node: @unchecked Sendable {
 
     private struct SnapshotState {
         var isRunning = false
-        /// Asked for: the next committed batch fixes the place.
-        var isWanted = false
         var bytesAtLast: UInt64 = 0
         /// What the partitions held when the last one began.
         var stateBytes: UInt64 = 0
@@ -119,13 +117,11 @@ final class Node: @unchecked Sendable {
         let written = log.statistics.payloadBytes
         let isDue = snapshots.withLock { state in
             guard !state.isRunning,
-                state.isWanted
-                    || written &- state.bytesAtLast
-                        >= max(options.snapshotAfterBytes, state.stateBytes)
+                written &- state.bytesAtLast
+                    >= max(options.snapshotAfterBytes, state.stateBytes)
             else { return false }
             state.stateBytes = 0
             state.isRunning = true
-            state.isWanted = false
             state.bytesAtLast = written
             return true
         }
