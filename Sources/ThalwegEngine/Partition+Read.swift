@@ -43,6 +43,13 @@ extension Partition {
         return (box.state.table.shape.keyKind, Offset(box.state.table.changes.last))
     }
 
+    /// The number of a session's next write to the topic: all before it are applied.
+    public func nextNumber(
+        _ topic: TopicID, of session: UniqueID
+    ) throws(ThalwegError) -> UInt64 {
+        try required(topic).state.nextNumber(session)
+    }
+
     /// Where everything stands in the topic's rows; `nil` for a topic of kind `bytes`.
     public func layout(_ topic: TopicID) throws(ThalwegError) -> RowLayout? {
         try required(topic).state.layout

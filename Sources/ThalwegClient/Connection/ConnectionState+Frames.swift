@@ -72,7 +72,9 @@ extension ConnectionState {
         // Its caller may have stopped waiting.
         guard let pending = requests[id] else { return [] }
         if type == .error {
-            return finish(id, .failure(try ErrorMessage(frame.payload).error))
+            let error = try ErrorMessage(frame.payload).error
+            if error.code == .unknownSession, pending.lastNumber > 0 { return loseSession(error) }
+            return finish(id, .failure(error))
         }
         guard type == pending.request.expects else {
             throw ThalwegError(

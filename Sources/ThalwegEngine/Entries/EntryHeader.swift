@@ -22,6 +22,8 @@ public enum EntryKind: UInt8, Sendable {
     case registerSource = 6
     /// u16 source, u8 reason: its memberships in every topic are retracted. The topic is 0.
     case retractSource = 7
+    /// Batches of writes to a topic that keeps every one, as they came.
+    case stream = 8
 }
 
 /// The part in front of each entry's body.

@@ -24,6 +24,10 @@ final class SnapshotWalk {
     /// Records captured at a change of membership: they keep their offset, so the walk meets them
     /// again.
     var keptOffsets: Set<UInt64> = []
+    /// Chunks of the history, each with the changes that it had; those written are taken away.
+    var history: [(chunk: HistoryChunk, count: Int, bytes: Int)] = []
+    /// Until they are written.
+    var sessions: SessionTable?
 
     init(
         end: UInt64, horizon: UInt64, time: Int64, definition: TopicDefinition, records: Int
@@ -41,6 +45,8 @@ extension TopicState {
         snapshot = SnapshotWalk(
             end: table.changes.last, horizon: table.horizon, time: appliedTime,
             definition: definition, records: table.changes.live)
+        snapshot?.history = history.chunks.reversed().map { ($0, $0.count, $0.used) }
+        snapshot?.sessions = sessions
     }
 
     func capture(_ slot: UInt32, for walk: SnapshotWalk, keepsOffset: Bool) {

@@ -62,7 +62,7 @@ extension TopicState {
         let count = try reader.integer(UInt32.self)
         for index in 0..<Int(count) {
             let change = try NetChange(from: &reader, shape: table.shape)
-            if tail.isWanted, let metadata = change.metadata {
+            if notesMetadata, let metadata = change.metadata {
                 tail.metadata[index] = Array(metadata)
             }
             try apply(change, index)
@@ -102,20 +102,28 @@ extension TopicState {
 
     // MARK: The three operations, with what readers want to know of them
 
-    @inline(__always) mutating func upsert(
+    @inline(__always) @discardableResult mutating func upsert(
         _ slot: UInt32, row: UnsafeRawBufferPointer, sources: UInt64, metadata index: Int
-    ) {
+    ) -> UInt32 {
         capture(slot)
         if tail.isWanted { noteTail(slot, row: row, isDelete: false, metadata: index) }
+        if keepsHistory { noteHistory(slot, row: row, sources: sources, metadata: index) }
+        tail.changes += 1
         let moved = table.upsert(slot, row: row, sources: sources)
         if moved != slot { follow(moved) }
+        return moved
     }
 
-    @inline(__always) mutating func delete(_ slot: UInt32, reason: UInt8, metadata index: Int) {
+    @inline(__always) @discardableResult mutating func delete(
+        _ slot: UInt32, reason: UInt8, metadata index: Int
+    ) -> UInt32 {
         capture(slot)
         if tail.isWanted { noteTail(slot, row: .empty, isDelete: true, metadata: index) }
+        if keepsHistory { noteDeletion(slot, reason: reason, metadata: index) }
+        tail.changes += 1
         let moved = table.delete(slot, reason: reason, time: appliedTime)
         if moved != slot { follow(moved) }
+        return moved
     }
 
     /// An exact snapshot is being walked: a record that it has not reached yet is kept as it was.
@@ -133,6 +141,7 @@ extension TopicState {
             table.purgeTombstone(slot)
         }
         table.tidy()
+        if !history.isEmpty { history.trim(definition.options.history, now: appliedTime) }
         counters.changes = table.changes.last
         if table.sources.wantsSweep { sweepSources() }
     }
@@ -177,9 +186,7 @@ extension TopicState {
             completions.append(
                 Completion(
                     token: ticket.token, lastOffset: Offset(table.changes.last),
-                    accepted: ticket.accepted, unchanged: ticket.unchanged,
-                    invalid: ticket.invalid,
-                    results: ticket.each.map { outcome($0, window) }))
+                    counts: ticket.counts, results: ticket.each.map { outcome($0, window) }))
         }
         window.pointee.tickets.removeAll(keepingCapacity: true)
         finishWindow()
@@ -190,18 +197,14 @@ extension TopicState {
     ) -> WriteOutcome {
         switch merged {
         case .invalid(let code):
-            return WriteOutcome(
-                verdict: .invalid, code: code, offset: .start, version: RecordVersion(0))
+            return WriteOutcome(.invalid, code: code)
         case .unchanged(let index), .pending(let index):
-            guard index >= 0 else {
-                return WriteOutcome(
-                    verdict: .unchanged, code: nil, offset: .start, version: RecordVersion(0))
-            }
+            guard index >= 0 else { return WriteOutcome(.unchanged) }
             let entry = window.pointee.entries[index]
             var isAccepted = entry.outcome.net != .nothing
             if case .unchanged = merged { isAccepted = false }
             return WriteOutcome(
-                verdict: isAccepted ? .accepted : .unchanged, code: nil,
+                isAccepted ? .accepted : .unchanged,
                 offset: Offset(window.pointee.answers[index].offset),
                 version: RecordVersion(window.pointee.answers[index].version))
         }

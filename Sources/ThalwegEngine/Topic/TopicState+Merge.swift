@@ -32,6 +32,8 @@ public struct MergeOutcome: Sendable {
     public var accepted: UInt32 = 0
     public var unchanged: UInt32 = 0
     public var invalid: UInt32 = 0
+    /// Writes whose verdict is found when they are applied.
+    public var queued: UInt32 = 0
     /// Why the first invalid write was one.
     public var firstCode: ErrorCode?
     /// A malformed write ended the batch: the bytes behind it mean nothing.
@@ -382,14 +384,14 @@ extension TopicState {
         }
     }
 
-    private func isValidKey(_ key: UnsafeRawBufferPointer) -> Bool {
+    func isValidKey(_ key: UnsafeRawBufferPointer) -> Bool {
         table.shape.keyKind != .string
             || String(validating: key.dropFirst(), as: UTF8.self) != nil
     }
 
     /// A condition is judged against the newest state. A record with a change in flight has no
     /// version yet that a client could know, so `versionEquals` does not hold for it.
-    private func holds(_ condition: WriteCondition, slot: UInt32) -> Bool {
+    func holds(_ condition: WriteCondition, slot: UInt32) -> Bool {
         let exists = slot != 0 && newest(slot).exists
         switch condition {
         case .absent: return !exists
@@ -417,7 +419,7 @@ extension TopicState {
 
     /// The first reason why an atomic batch cannot be applied whole; `nil` where it can. Every
     /// condition is judged on the state before the batch.
-    private func judge(
+    func judge(
         _ writes: UnsafeRawBufferPointer, count: Int
     ) -> ErrorCode? {
         var cursor = WriteCursor(writes, keyKind: table.shape.keyKind)
@@ -427,22 +429,7 @@ extension TopicState {
             if let condition = cursor.condition, !holds(condition, slot: slot) {
                 return .conditionFailed
             }
-            if !isValidKey(cursor.key) { return .invalidKey }
-            switch cursor.operation {
-            case .assert:
-                if let layout {
-                    if layout.check(cursor.body) == .invalid { return .invalidRow }
-                } else if cursor.body.count > Limits.rowBytes {
-                    return .recordTooLarge
-                }
-            case .patch:
-                guard let layout else { return .notSupported }
-                guard layout.isValidPatch(mask: cursor.mask, values: cursor.body) else {
-                    return .invalidRow
-                }
-            case .retract:
-                break
-            }
+            if let code = flaw(cursor) { return code }
         }
         return cursor.isAtEnd ? nil : .invalidBatch
     }

@@ -42,6 +42,14 @@ struct TopicState: ~Copyable {
     /// What the last applied window did, for the frames of subscribers at the tail.
     var tail = TailChanges()
     var snapshot: SnapshotWalk?
+    /// Changes one by one, where the topic keeps them.
+    var history = History()
+    /// Of a topic that keeps every write: what is on its way to the log, and who sent what.
+    let queue = StreamQueue()
+    var sessions = SessionTable()
+    /// Who is writing while a batch is applied.
+    var author = SourceID.none
+    let rowScratch = RowScratch()
     var snapshotWriter = EntryWriter()
 
     /// Windows that may be in flight at once, the open one included.
@@ -93,7 +101,7 @@ struct TopicState: ~Copyable {
     var isOpenEmpty: Bool { open.pointee.count == 0 && open.pointee.tickets.isEmpty }
 
     var bytes: Int {
-        var bytes = table.bytes
+        var bytes = table.bytes + history.bytes + sessions.bytes + queue.openBytes
         for number in 0..<Int(TopicState.ring) {
             bytes += allWindows[number].bytes
         }

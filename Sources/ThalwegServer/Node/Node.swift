@@ -22,6 +22,8 @@ final class Node: @unchecked Sendable {
     private let logger: Logger
     /// Open client connections, to be closed at the end.
     private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
+    /// Open connections by the session that they go on with.
+    private let sessions = Mutex<[UniqueID: ClientConnection]>([:])
     private let snapshots = Mutex(SnapshotState())
 
     private struct SnapshotState {
@@ -99,7 +101,10 @@ final class Node: @unchecked Sendable {
     }
 
     private static func isCatalog(_ entry: LogEntry) -> Bool {
-        kind(entry) != .window
+        switch kind(entry) {
+        case .window, .stream: false
+        default: true
+        }
     }
 
     private static func isPartition(_ entry: LogEntry) -> Bool {
@@ -200,6 +205,22 @@ final class Node: @unchecked Sendable {
 
     func closed(_ channel: any Channel) {
         channels.withLock { $0[ObjectIdentifier(channel)] = nil }
+    }
+
+    /// A connection goes on with a session. Gives the channel of the one that had it, which must be
+    /// closed first.
+    func takeOver(_ session: UniqueID, by connection: ClientConnection) -> (any Channel)? {
+        guard session != UniqueID(high: 0, low: 0) else { return nil }
+        return sessions.withLock { sessions in
+            let older = sessions.updateValue(connection, forKey: session)
+            return older === connection ? nil : older?.channel
+        }
+    }
+
+    func forget(_ session: UniqueID, of connection: ClientConnection) {
+        sessions.withLock { sessions in
+            if sessions[session] === connection { sessions[session] = nil }
+        }
     }
 
     /// Closes every client connection and returns when all are closed.

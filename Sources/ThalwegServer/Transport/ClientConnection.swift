@@ -23,16 +23,18 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     private(set) var channel: (any Channel)?
 
     // On the channel's loop only:
-    private var state = State.waitingForHello
+    var state = State.waitingForHello
     /// The part of a frame that has arrived so far.
-    private var partial: [UInt8] = []
+    var partial: [UInt8] = []
     /// Topics written to since the last FLUSH was asked for.
     var unflushed: Set<TopicID> = []
     var subscriptions = ConnectionSubscriptions()
-    private(set) var source = SourceID.none
+    var source = SourceID.none
+    /// Whose numbered writes these are; all zero for nobody's.
+    var session = UniqueID(high: 0, low: 0)
     /// Bytes handed to other loops and not merged yet.
     private var handedOver = 0
-    private var isReadPending = false
+    var isReadPending = false
 
     enum State {
         case waitingForHello
@@ -79,6 +81,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     func channelInactive(context: ChannelHandlerContext) {
         node.counters.connections.wrappingSubtract(1, ordering: .relaxed)
         node.closed(context.channel)
+        node.forget(session, of: self)
         closeSubscriptions()
         state = .closed
         partial = []
@@ -102,7 +105,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         buffer.withUnsafeReadableBytes { received($0) }
     }
 
-    private func received(_ bytes: UnsafeRawBufferPointer) {
+    func received(_ bytes: UnsafeRawBufferPointer) {
         if isWaiting {
             // At most what one read brought: reading stops until the claim is answered.
             if case .claiming = state { partial.append(contentsOf: bytes) }
@@ -178,7 +181,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     }
 
     /// Frames wait while the source is being claimed.
-    private var isWaiting: Bool {
+    var isWaiting: Bool {
         switch state {
         case .claiming, .closed: true
         case .waitingForHello, .open: false
@@ -220,18 +223,35 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         unflushed.insert(topic)
         let partition = node.partition(topic)
         if partition.loop === channel?.eventLoop {
-            partition.write(payload, requestID: requestID, source: source, connection: self)
+            partition.write(
+                payload, requestID: requestID, source: source, session: session, connection: self)
             return
         }
         let batch = Array(payload)
         handedOver += batch.count
         let source = source
+        let session = session
         partition.loop.execute { [self] in
             batch.withUnsafeBytes {
-                partition.write($0, requestID: requestID, source: source, connection: self)
+                partition.write(
+                    $0, requestID: requestID, source: source, session: session, connection: self)
             }
-            channel?.eventLoop.execute { [self] in taken(batch.count) }
+            release(batch.count)
         }
+    }
+
+    func hold(_ bytes: Int) {
+        onOwnLoop { $0.handedOver += bytes }
+    }
+
+    func release(_ bytes: Int) {
+        onOwnLoop { $0.taken(bytes) }
+    }
+
+    private func onOwnLoop(_ body: @escaping @Sendable (ClientConnection) -> Void) {
+        guard let loop = channel?.eventLoop else { return }
+        if loop.inEventLoop { return body(self) }
+        loop.execute { [self] in body(self) }
     }
 
     /// Another loop has merged `count` bytes: reading goes on if it had stopped.
@@ -265,66 +285,6 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         context.fireChannelWritabilityChanged()
     }
 
-    // MARK: The handshake
-
-    private func greet(_ hello: Hello, _ requestID: UInt32) throws(ThalwegError) {
-        guard hello.minimumVersion <= Hello.version, hello.maximumVersion >= Hello.version else {
-            throw ThalwegError(
-                .unsupportedVersion,
-                "the client speaks versions \(hello.minimumVersion) to \(hello.maximumVersion), "
-                    + "this server speaks \(Hello.version)",
-                advice: "use a client of this server's version")
-        }
-        guard let loop = channel?.eventLoop else { return }
-        state = .claiming
-        let welcomed: @Sendable (Result<SourceID, ThalwegError>) -> Void = { [self] result in
-            loop.execute { [self] in welcome(result, requestID) }
-        }
-        let catalog = node.catalog
-        switch hello.claim {
-        case .readOnly:
-            welcome(.success(.none), requestID)
-        case .any:
-            catalog.loop.execute { catalog.claimAny(welcomed) }
-        case .named(let name):
-            catalog.loop.execute {
-                catalog.claim(name: name, isShared: hello.isShared, welcomed)
-            }
-        case .numbered(let number):
-            catalog.loop.execute { catalog.claim(number, isShared: hello.isShared, welcomed) }
-        }
-    }
-
-    private func welcome(_ result: Result<SourceID, ThalwegError>, _ requestID: UInt32) {
-        switch result {
-        case .failure(let error):
-            fail(error, requestID)
-        case .success(let source):
-            if case .closed = state {
-                if source != .none {
-                    node.catalog.loop.execute { [node] in node.catalog.release(source) }
-                }
-                return
-            }
-            self.source = source
-            state = .open
-            answer(
-                Welcome(
-                    server: node.serverID, source: source,
-                    maximumFrameBytes: UInt32(node.options.limits.maximumFrameBytes),
-                    maximumWritesPerBatch: UInt32(node.options.limits.writesPerBatch),
-                    serverVersion: serverVersion), requestID)
-            // What came while the claim was under way.
-            let waiting = partial
-            partial = []
-            waiting.withUnsafeBytes { received($0) }
-            if isReadPending, !isWaiting {
-                isReadPending = false
-                channel?.read()
-            }
-        }
-    }
-
     // MARK: Answers
 
     func answer<M: Message>(_ message: M, _ requestID: UInt32) {
@@ -343,7 +303,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     func noteMerged(_ outcome: MergeOutcome) {
         node.counters.writes.add(
             UInt64(outcome.accepted) + UInt64(outcome.unchanged)
-                + UInt64(outcome.invalid))
+                + UInt64(outcome.invalid) + UInt64(outcome.queued))
         node.counters.unchanged.add(UInt64(outcome.unchanged))
         if outcome.invalid > 0 { node.counters.invalid.add(UInt64(outcome.invalid)) }
     }

@@ -26,6 +26,8 @@ extension ClientConnection {
                 alterTopic(alter.name, alter.options, requestID)
             case .flush:
                 flush(requestID)
+            case .describeSession:
+                describeSession(try DescribeSession(payload).topic, requestID)
             case .get:
                 try get(payload, requestID)
             case .scan:
@@ -51,12 +53,6 @@ extension ClientConnection {
     // MARK: Topics
 
     private func createTopic(_ definition: TopicDefinition, _ requestID: UInt32) {
-        if case .every = definition.options.writes {
-            return refuse(
-                ThalwegError(
-                    .notSupported, "topics that keep every write are not served by this version",
-                    advice: "use coalesced writes"), requestID)
-        }
         onCatalog { [self] catalog in
             catalog.createTopic(definition) { [self] in inform($0, requestID) }
         }
@@ -146,6 +142,21 @@ extension ClientConnection {
         }
         unflushed.removeAll(keepingCapacity: true)
         join.arrive()
+    }
+
+    /// Which write of the session the topic expects next, once all that is queued is applied.
+    private func describeSession(_ topic: TopicID, _ requestID: UInt32) {
+        let session = session
+        onPartition(topic) { [self] partition in
+            partition.barrier(topic) { [self] in
+                do throws(ThalwegError) {
+                    let next = try partition.partition.nextNumber(topic, of: session)
+                    answer(SessionInfo(next: next), requestID)
+                } catch {
+                    refuse(error, requestID)
+                }
+            }
+        }
     }
 
     // MARK: Rooms

@@ -33,6 +33,8 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     case write = 0x20
     /// Asks to be told when all that the connection wrote before is committed.
     case flush = 0x21
+    /// Asks which write of the connection's session a topic expects next.
+    case describeSession = 0x22
 
     // MARK: Reading
 
@@ -90,6 +92,8 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     case committed = 0xA1
     /// All that was written before the flush is committed.
     case flushed = 0xA2
+    /// The number of the session's next write to a topic.
+    case sessionInfo = 0xA3
 
     // MARK: Answers: reading
 

@@ -1,0 +1,76 @@
+import NIOCore
+import ThalwegModel
+import ThalwegWire
+
+// HELLO: which version, which session, which source.
+extension ClientConnection {
+    func greet(_ hello: Hello, _ requestID: UInt32) throws(ThalwegError) {
+        guard hello.minimumVersion <= Hello.version, hello.maximumVersion >= Hello.version else {
+            throw ThalwegError(
+                .unsupportedVersion,
+                "the client speaks versions \(hello.minimumVersion) to \(hello.maximumVersion), "
+                    + "this server speaks \(Hello.version)",
+                advice: "use a client of this server's version")
+        }
+        guard let loop = channel?.eventLoop else { return }
+        session = hello.session
+        state = .claiming
+        guard let older = node.takeOver(session, by: self) else {
+            return claim(hello, requestID)
+        }
+        // What the session sent there must not be read after what it sends here.
+        older.close().whenComplete { [self] _ in
+            loop.execute { [self] in claim(hello, requestID) }
+        }
+    }
+
+    private func claim(_ hello: Hello, _ requestID: UInt32) {
+        guard case .claiming = state, let loop = channel?.eventLoop else { return }
+        let welcomed: @Sendable (Result<SourceID, ThalwegError>) -> Void = { [self] result in
+            loop.execute { [self] in welcome(result, requestID) }
+        }
+        let catalog = node.catalog
+        switch hello.claim {
+        case .readOnly:
+            welcome(.success(.none), requestID)
+        case .any:
+            catalog.loop.execute { catalog.claimAny(welcomed) }
+        case .named(let name):
+            catalog.loop.execute {
+                catalog.claim(name: name, isShared: hello.isShared, welcomed)
+            }
+        case .numbered(let number):
+            catalog.loop.execute { catalog.claim(number, isShared: hello.isShared, welcomed) }
+        }
+    }
+
+    private func welcome(_ result: Result<SourceID, ThalwegError>, _ requestID: UInt32) {
+        switch result {
+        case .failure(let error):
+            fail(error, requestID)
+        case .success(let source):
+            if case .closed = state {
+                if source != .none {
+                    node.catalog.loop.execute { [node] in node.catalog.release(source) }
+                }
+                return
+            }
+            self.source = source
+            state = .open
+            answer(
+                Welcome(
+                    server: node.serverID, source: source,
+                    maximumFrameBytes: UInt32(node.options.limits.maximumFrameBytes),
+                    maximumWritesPerBatch: UInt32(node.options.limits.writesPerBatch),
+                    serverVersion: serverVersion), requestID)
+            // What came while the claim was under way.
+            let waiting = partial
+            partial = []
+            waiting.withUnsafeBytes { received($0) }
+            if isReadPending, !isWaiting {
+                isReadPending = false
+                channel?.read()
+            }
+        }
+    }
+}
