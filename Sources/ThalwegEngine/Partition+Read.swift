@@ -50,6 +50,17 @@ extension Partition {
         try required(topic).state.nextNumber(session)
     }
 
+    /// What runs in the topic; `nil` where nothing does.
+    public func program(_ topic: TopicID) throws(ThalwegError) -> ProgramReading? {
+        try required(topic).state.program.map { program in
+            ProgramReading(
+                deployment: program.deployment, hash: program.running.hash,
+                deployedAt: Timestamp(microseconds: program.deployedAt),
+                figures: program.running.figures, stateHash: program.running.stateHash(),
+                lines: program.lines)
+        }
+    }
+
     /// Where everything stands in the topic's rows; `nil` for a topic of kind `bytes`.
     public func layout(_ topic: TopicID) throws(ThalwegError) -> RowLayout? {
         try required(topic).state.layout

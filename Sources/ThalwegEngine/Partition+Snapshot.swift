@@ -7,6 +7,7 @@
 //   u8 3 │ u32 topic
 //   u8 5 │ u32 topic │ u64 first offset │ u32 changes, as a history chunk has them
 //   u8 6 │ u32 topic │ sessions
+//   u8 7 │ u32 topic │ i64 deployed at │ u64 inputs │ deployment │ array image
 //   u8 4 │ u32 topic      dropped since: the log behind the snapshot says so
 public import ThalwegModel
 
@@ -24,6 +25,7 @@ extension Partition {
         static let dropped: UInt8 = 4
         static let history: UInt8 = 5
         static let sessions: UInt8 = 6
+        static let program: UInt8 = 7
     }
 
     /// Fixes the state as it is now; writes may go on at once.
@@ -74,6 +76,14 @@ extension Partition {
                 writer.integer(Block.sessions)
                 writer.integer(topic.rawValue)
                 sessions.encode(into: &writer)
+                return writer.bytes
+            }
+            if let program = walk.program {
+                walk.program = nil
+                var writer = ByteWriter(reserving: program.image.count + 4_096)
+                writer.integer(Block.program)
+                writer.integer(topic.rawValue)
+                program.encode(into: &writer)
                 return writer.bytes
             }
             if let chunk = box.state.nextSnapshotChunk(limit: limit) {
@@ -134,6 +144,8 @@ extension Partition {
         case Block.sessions:
             let box = try required(topic)
             box.state.sessions = try SessionTable(from: &reader)
+        case Block.program:
+            try required(topic).state.restore(try ProgramSnapshot(from: &reader), programs)
         case Block.end:
             let box = try required(topic)
             try box.load.finish(into: &box.state)

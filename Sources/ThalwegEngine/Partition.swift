@@ -15,6 +15,8 @@ public final class Partition {
     private let seed: UInt64
     public let limits: Limits
     var feedScratch = FeedScratch()
+    /// Who makes programs; without, topics have none.
+    public var programs: (any TopicPrograms)?
 
     /// - Parameter seed: of the hash of keys; the server's secret, and need not be the same on
     ///   every node.
@@ -193,6 +195,8 @@ public final class Partition {
         public var before: Offset
         public var after: Offset
         public var completions: [Completion] = []
+        /// Why a deployment came to nothing, on every node alike.
+        public var refusal: ThalwegError?
     }
 
     /// Applies a committed entry, this partition's own or one read from a log.
@@ -229,10 +233,26 @@ public final class Partition {
             try alter(header.topic, try TopicDefinition(from: &reader))
         case .dropTopic:
             applied.completions = drop(header.topic)
+        case .deployProgram:
+            let deployment = try ProgramDeployment(from: &reader)
+            try reader.finish()
+            applied.refusal = deploy(deployment, header)
+        case .removeProgram:
+            box(header.topic)?.state.program = nil
         case .truncateTopic, .registerSource, .retractSource:
             throw TopicState.strangeEntry("a \(header.kind) for a partition")
         }
         return applied
+    }
+
+    private func deploy(_ deployment: ProgramDeployment, _ header: EntryHeader) -> ThalwegError? {
+        do throws(ThalwegError) {
+            try required(header.topic).state.deploy(
+                deployment, time: header.time.microseconds, programs)
+            return nil
+        } catch {
+            return error
+        }
     }
 
     private func create(_ topic: TopicID, _ definition: TopicDefinition) throws(ThalwegError) {

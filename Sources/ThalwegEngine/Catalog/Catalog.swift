@@ -215,7 +215,7 @@ public final class Catalog {
         case .retractSource:
             let id = SourceID(try reader.integer())
             if let source = sources.removeValue(forKey: id) { sourceNames[source.name] = nil }
-        case .window, .stream, .truncateTopic:
+        case .window, .stream, .truncateTopic, .deployProgram, .removeProgram:
             return
         }
     }

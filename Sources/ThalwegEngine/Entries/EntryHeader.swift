@@ -24,6 +24,10 @@ public enum EntryKind: UInt8, Sendable {
     case retractSource = 7
     /// Batches of writes to a topic that keeps every one, as they came.
     case stream = 8
+    /// `ProgramDeployment`: the topic's writes go through a program from here on.
+    case deployProgram = 9
+    /// The topic has no program any more.
+    case removeProgram = 10
 }
 
 /// The part in front of each entry's body.

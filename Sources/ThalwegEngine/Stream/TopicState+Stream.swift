@@ -40,15 +40,15 @@ extension TopicState {
         var outcomes: [BatchOutcome] = []
         outcomes.reserveCapacity(min(count, 1 << 16))
         for _ in 0..<count {
-            outcomes.append(apply(try StreamBatch(from: &reader)))
+            outcomes.append(try apply(try StreamBatch(from: &reader)))
         }
         counters.entries += 1
         endEntry()
         return outcomes
     }
 
-    private mutating func apply(_ batch: StreamBatch) -> BatchOutcome {
-        guard batch.isNumbered else { return run(batch) }
+    private mutating func apply(_ batch: StreamBatch) throws(ThalwegError) -> BatchOutcome {
+        guard batch.isNumbered else { return try run(batch) }
         switch sessions.judge(batch) {
         case .repeated(let answer):
             return BatchOutcome(
@@ -63,7 +63,7 @@ extension TopicState {
                 advice: "begin a new session: this one was forgotten, or left a number out")
             return outcome
         case .new:
-            let outcome = run(batch)
+            let outcome = try run(batch)
             sessions.note(
                 batch,
                 SessionAnswer(
@@ -73,10 +73,12 @@ extension TopicState {
         }
     }
 
-    private mutating func run(_ batch: StreamBatch) -> BatchOutcome {
+    private mutating func run(_ batch: StreamBatch) throws(ThalwegError) -> BatchOutcome {
         var outcome = BatchOutcome()
         author = SourceID(batch.source)
-        if batch.isAtomic, let code = judge(batch.writes, count: Int(batch.count)) {
+        if let program = program?.running, !batch.isOwn {
+            try runProgram(program, batch, &outcome)
+        } else if batch.isAtomic, let code = judge(batch.writes, count: Int(batch.count)) {
             let refused = WriteOutcome(.invalid, code: code)
             for _ in 0..<batch.count {
                 outcome.note(refused, keepsEach: batch.wantsEach)
@@ -107,7 +109,7 @@ extension TopicState {
         }
     }
 
-    private mutating func applyOne(
+    mutating func applyOne(
         _ write: borrowing WriteCursor, _ batch: StreamBatch, single: UInt64, isJudged: Bool
     ) -> WriteOutcome {
         let hash = table.hash.hash(write.key)
@@ -120,7 +122,8 @@ extension TopicState {
         if !isJudged, let code = flaw(write) { return WriteOutcome(.invalid, code: code) }
         switch write.operation {
         case .assert:
-            return put(write, slot: slot, hash: hash, row: write.body, single: single)
+            noteMetadata(write)
+            return put(write.key, slot: slot, hash: hash, row: write.body, single: single)
         case .patch:
             return patch(write, slot: slot, hash: hash, single: single)
         case .retract:
@@ -148,18 +151,18 @@ extension TopicState {
     // MARK: The three writes
 
     /// Makes the record hold `row`, which was checked and may be of an older schema.
-    private mutating func put(
-        _ write: borrowing WriteCursor, slot: UInt32, hash: UInt64, row: UnsafeRawBufferPointer,
+    mutating func put(
+        _ key: UnsafeRawBufferPointer, slot: UInt32, hash: UInt64, row: UnsafeRawBufferPointer,
         single: UInt64
     ) -> WriteOutcome {
         guard let layout, !layout.isCurrent(row) else {
-            return store(write, slot: slot, hash: hash, row: row, single: single)
+            return store(key, slot: slot, hash: hash, row: row, single: single)
         }
         let size = layout.upgradedSize(of: row)
         let upgraded = UnsafeMutableRawBufferPointer(start: rowScratch.take(size), count: size)
         layout.upgrade(row, into: upgraded)
         return store(
-            write, slot: slot, hash: hash, row: UnsafeRawBufferPointer(upgraded), single: single)
+            key, slot: slot, hash: hash, row: UnsafeRawBufferPointer(upgraded), single: single)
     }
 
     private mutating func patch(
@@ -175,20 +178,20 @@ extension TopicState {
             layout.apply(patch: values, mask: mask, to: current, into: target)
             return UnsafeRawBufferPointer(target)
         }
-        return store(write, slot: slot, hash: hash, row: target, single: single)
+        noteMetadata(write)
+        return store(write.key, slot: slot, hash: hash, row: target, single: single)
     }
 
     private mutating func store(
-        _ write: borrowing WriteCursor, slot: UInt32, hash: UInt64, row: UnsafeRawBufferPointer,
+        _ key: UnsafeRawBufferPointer, slot: UInt32, hash: UInt64, row: UnsafeRawBufferPointer,
         single: UInt64
     ) -> WriteOutcome {
         var slot = slot
         if slot == 0 {
-            slot = table.insertProvisional(write.key, hash: hash, room: row.count)
+            slot = table.insertProvisional(key, hash: hash, room: row.count)
         }
         let record = table.record(slot)
         let held = record.isLive ? record.sources : SourceSets.empty
-        noteMetadata(write)
         touch(slot)
         let now = upsert(
             slot, row: row, sources: table.sources.insert(single, into: held),

@@ -28,6 +28,8 @@ final class SnapshotWalk {
     var history: [(chunk: HistoryChunk, count: Int, bytes: Int)] = []
     /// Until they are written.
     var sessions: SessionTable?
+    /// The program as it was, until it is written.
+    var program: ProgramSnapshot?
 
     init(
         end: UInt64, horizon: UInt64, time: Int64, definition: TopicDefinition, records: Int
@@ -47,6 +49,11 @@ extension TopicState {
             definition: definition, records: table.changes.live)
         snapshot?.history = history.chunks.reversed().map { ($0, $0.count, $0.used) }
         snapshot?.sessions = sessions
+        snapshot?.program = program.map { program in
+            ProgramSnapshot(
+                deployment: program.deployment, deployedAt: program.deployedAt, inputs: inputs,
+                image: program.running.image())
+        }
     }
 
     func capture(_ slot: UInt32, for walk: SnapshotWalk, keepsOffset: Bool) {

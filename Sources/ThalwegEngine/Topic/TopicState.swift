@@ -50,6 +50,11 @@ struct TopicState: ~Copyable {
     /// Who is writing while a batch is applied.
     var author = SourceID.none
     let rowScratch = RowScratch()
+    let keyScratch = RowScratch()
+    /// The rules that writes go through, and how many have.
+    var program: DeployedProgram?
+    var inputs: UInt64 = 0
+    var staged = StagedWrites()
     var snapshotWriter = EntryWriter()
 
     /// Windows that may be in flight at once, the open one included.
@@ -102,6 +107,7 @@ struct TopicState: ~Copyable {
 
     var bytes: Int {
         var bytes = table.bytes + history.bytes + sessions.bytes + queue.openBytes
+        bytes += program?.running.figures.memoryBytes ?? 0
         for number in 0..<Int(TopicState.ring) {
             bytes += allWindows[number].bytes
         }

@@ -102,7 +102,7 @@ final class Node: @unchecked Sendable {
 
     private static func isCatalog(_ entry: LogEntry) -> Bool {
         switch kind(entry) {
-        case .window, .stream: false
+        case .window, .stream, .deployProgram, .removeProgram: false
         default: true
         }
     }

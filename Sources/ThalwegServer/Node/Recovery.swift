@@ -56,7 +56,7 @@ struct Recovery {
         switch try EntryHeader(from: &reader).kind {
         case .registerSource, .retractSource:
             try catalog.apply(entry)
-        case .window, .stream:
+        case .window, .stream, .deployProgram, .removeProgram:
             _ = try partitions[Int(tag) % partitions.count].apply(entry)
         case .createTopic, .alterTopic, .dropTopic, .truncateTopic:
             _ = try partitions[Int(tag) % partitions.count].apply(entry)
