@@ -112,6 +112,14 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
     public static let stopped = ErrorCode(rawValue: 508)
     public static let notLeader = ErrorCode(rawValue: 509)
 
+    // MARK: 600–699: programs
+    public static let programEngineMissing = ErrorCode(rawValue: 600)
+    public static let invalidProgram = ErrorCode(rawValue: 601)
+    public static let programTooLarge = ErrorCode(rawValue: 602)
+    public static let programInitFailed = ErrorCode(rawValue: 603)
+    public static let invalidProgramImage = ErrorCode(rawValue: 604)
+    public static let programFaulting = ErrorCode(rawValue: 605)
+
     /// The code's name as logs, JSON and the command line print it.
     public var name: String {
         Self.names[rawValue] ?? "error_\(rawValue)"
@@ -135,5 +143,7 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
         500: "memory_limit", 501: "disk_full", 502: "log_damaged", 503: "sync_failed",
         504: "storage_failed", 505: "data_directory_in_use", 506: "shutting_down",
         507: "invalid_configuration", 508: "stopped", 509: "not_leader",
+        600: "program_engine_missing", 601: "invalid_program", 602: "program_too_large",
+        603: "program_init_failed", 604: "invalid_program_image", 605: "program_faulting",
     ]
 }

@@ -10,6 +10,7 @@ import Testing
         "ThalwegFilter": ["ThalwegModel"],
         "ThalwegEngine": ["ThalwegModel", "ThalwegWire", "ThalwegFilter", "CThalwegShims"],
         "ThalwegLog": ["ThalwegModel", "CThalwegShims"],
+        "ThalwegPrograms": ["ThalwegModel", "CThalwegShims", "CWasmtime"],
         "ThalwegServer": [
             "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
             "NIOCore", "NIOPosix", "Logging", "ServiceLifecycle", "Configuration", "Foundation",
