@@ -21,6 +21,9 @@ step "tests"
 export THALWEG_CRASH_ROUNDS=${THALWEG_CRASH_ROUNDS:-50}
 "$swift" test --skip-build --disable-xctest 2>&1 | tee "$log"
 
+step "programs"
+scripts/programs.sh
+
 step "README"
 THALWEG=.build/debug/thalweg scripts/readme.sh
 

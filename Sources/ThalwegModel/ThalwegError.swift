@@ -119,6 +119,7 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
     public static let programInitFailed = ErrorCode(rawValue: 603)
     public static let invalidProgramImage = ErrorCode(rawValue: 604)
     public static let programFaulting = ErrorCode(rawValue: 605)
+    public static let programBuildFailed = ErrorCode(rawValue: 610)
 
     /// The code's name as logs, JSON and the command line print it.
     public var name: String {
@@ -145,5 +146,6 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
         507: "invalid_configuration", 508: "stopped", 509: "not_leader",
         600: "program_engine_missing", 601: "invalid_program", 602: "program_too_large",
         603: "program_init_failed", 604: "invalid_program_image", 605: "program_faulting",
+        610: "program_build_failed",
     ]
 }

@@ -91,5 +91,6 @@ enum ErrorDocument {
             "The program refused its arguments or records, or trapped on them; nothing was deployed.",
         604: "The saved state of a program is damaged or of another module.",
         605: "The program failed too often: its topic takes no writes until it is replaced.",
+        610: "The program could not be built, or what was built is no program.",
     ]
 }

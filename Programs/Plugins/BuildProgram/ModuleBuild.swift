@@ -115,7 +115,9 @@ struct ModuleBuild {
 
     /// Makes `name` in the work folder unless it is newer than what it is made from.
     @discardableResult
-    private func make(_ name: String, from inputs: [URL], _ body: (String) throws -> Void) throws
+    private func make(
+        _ name: String, from inputs: [URL], _ body: (String) throws -> Void
+    ) throws
         -> Bool
     {
         let object = work.appendingPathComponent(name)

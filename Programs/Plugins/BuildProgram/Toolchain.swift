@@ -5,10 +5,6 @@ struct Toolchain {
     /// The folder of `swiftc`, `clang` and `wasm-ld`.
     let binaries: URL
 
-    init(binaries: URL) {
-        self.binaries = binaries
-    }
-
     /// The toolchain that `swiftc` on the PATH belongs to, also where that is only a launcher.
     static func find() throws -> Toolchain {
         guard let compiler = program(named: "swiftc") else {

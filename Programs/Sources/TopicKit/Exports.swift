@@ -74,8 +74,8 @@ final class Runner<P: Program>: AnyRunner {
 // Safe: a module has one thread. Set once, by `main`, before anything reads it.
 nonisolated(unsafe) var runner: AnyRunner?
 
-@_extern(c) func topic_in() -> UnsafeMutableRawPointer
-@_extern(c) func topic_out() -> UnsafeMutableRawPointer
+@_extern(c, "topic_in") func topicIn() -> UnsafeMutableRawPointer
+@_extern(c, "topic_out") func topicOut() -> UnsafeMutableRawPointer
 
 extension Program {
     public static func main() {
@@ -86,15 +86,15 @@ extension Program {
 /// `topic_init` calls it behind `main`: 0, or the size of the one frame that refuses to start.
 @_cdecl("topic_start") public func topicStart(_ argumentBytes: UInt32) -> UInt64 {
     guard let runner else { fatalError("the module has no @main program") }
-    var output = Output(topic_out(), FrameLimits.output)
+    var output = Output(topicOut(), FrameLimits.output)
     let count = Int(truncatingIfNeeded: argumentBytes)
-    return runner.start(topic_in(), count, &output) ? 0 : UInt64(output.length)
+    return runner.start(topicIn(), count, &output) ? 0 : UInt64(output.length)
 }
 
 @_expose(wasm, "topic_batch") @_cdecl("topic_batch")
 public func topicBatch(_ writes: UnsafeRawPointer, _ count: UInt32) -> UInt64 {
     guard let runner else { fatalError("topic_batch before topic_init") }
-    var output = Output(topic_out(), FrameLimits.output)
+    var output = Output(topicOut(), FrameLimits.output)
     let consumed = runner.run(writes, count, &output)
     return UInt64(consumed) << 32 | UInt64(output.length)
 }
@@ -104,7 +104,7 @@ public func topicBatch(_ writes: UnsafeRawPointer, _ count: UInt32) -> UInt64 {
 @_expose(wasm, "topic_load") @_cdecl("topic_load")
 public func topicLoad(_ records: UnsafeRawPointer, _ count: UInt32) -> UInt64 {
     guard let runner else { fatalError("topic_load before topic_init") }
-    var output = Output(topic_out(), FrameLimits.output)
+    var output = Output(topicOut(), FrameLimits.output)
     let consumed = runner.load(records, count, &output)
     return UInt64(consumed) << 32 | UInt64(output.length)
 }

@@ -1,14 +1,14 @@
 #if hasFeature(Embedded)
-@_extern(wasm, module: "topic", name: "get") @_extern(c)
-func topic_get(
+@_extern(wasm, module: "topic", name: "get") @_extern(c, "topic_get")
+func topicGet(
     _ key: UnsafeRawPointer, _ keyCount: UInt32, _ outputBytes: UInt32,
     _ value: UnsafeMutableRawPointer, _ capacity: UInt32
 ) -> Int64
-@_extern(wasm, module: "topic", name: "log") @_extern(c)
-func topic_log(_ text: UnsafeRawPointer, _ count: UInt32)
-@_extern(c) func topic_key_scratch() -> UnsafeMutableRawPointer
-@_extern(c) func topic_value_scratch() -> UnsafeMutableRawPointer
-@_extern(c) func topic_large_scratch() -> UnsafeMutableRawPointer
+@_extern(wasm, module: "topic", name: "log") @_extern(c, "topic_log")
+func topicLog(_ text: UnsafeRawPointer, _ count: UInt32)
+@_extern(c, "topic_key_scratch") func keyScratch() -> UnsafeMutableRawPointer
+@_extern(c, "topic_value_scratch") func valueScratch() -> UnsafeMutableRawPointer
+@_extern(c, "topic_large_scratch") func largeScratch() -> UnsafeMutableRawPointer
 #endif
 
 /// The program's own topic as it stands before a write, what earlier writes of the batch stored
@@ -31,12 +31,12 @@ public struct Topic: ~Escapable {
         let keyCount = key.outputCount
         precondition(keyCount <= FrameLimits.key, "no key is this long")
         // Safe: the host writes at most the capacity that it is told, and says how much it was.
-        let keyBytes = topic_key_scratch()
+        let keyBytes = keyScratch()
         key.copyOutput(to: keyBytes)
-        var value = topic_value_scratch()
+        var value = valueScratch()
         var count = get(keyBytes, keyCount, value, FrameLimits.scratch)
         if count > FrameLimits.scratch {
-            value = topic_large_scratch()
+            value = largeScratch()
             count = get(keyBytes, keyCount, value, FrameLimits.record)
         }
         guard count >= 0 else { return nil }
@@ -48,7 +48,7 @@ public struct Topic: ~Escapable {
         _ key: UnsafeRawPointer, _ keyCount: Int, _ value: UnsafeMutableRawPointer, _ capacity: Int
     ) -> Int {
         Int(
-            truncatingIfNeeded: topic_get(
+            truncatingIfNeeded: topicGet(
                 key, UInt32(truncatingIfNeeded: keyCount),
                 UInt32(truncatingIfNeeded: outputBytes), value,
                 UInt32(truncatingIfNeeded: capacity)))
@@ -59,7 +59,7 @@ public struct Topic: ~Escapable {
         var text = text
         text.withUTF8 { bytes in
             guard let start = bytes.baseAddress else { return }
-            topic_log(start, UInt32(truncatingIfNeeded: bytes.count))
+            topicLog(start, UInt32(truncatingIfNeeded: bytes.count))
         }
     }
     #else

@@ -2,20 +2,10 @@ import Testing
 import TopicKit
 
 @testable import AcceptEven
-@testable import Counter
 @testable import DoNothing
-@testable import PassThrough
 @testable import Stutter
 
 @Suite struct SmallProgramTests {
-    @Test func passThroughStoresEveryWriteAsItIs() throws {
-        let topic = try TestTopic(PassThrough.self)
-        #expect(topic.put("a", "one") == .accepted)
-        #expect(topic["a"] == Array("one".utf8))
-        #expect(topic.delete("a") == .accepted)
-        #expect(topic["a"] == nil)
-    }
-
     @Test func doNothingStoresNothing() throws {
         let topic = try TestTopic(DoNothing.self)
         #expect(topic.put("a", "one") == .nothing)
@@ -49,22 +39,5 @@ import TopicKit
             #expect(topic.put("even", "x") == .stored([.put("even", packed(accepted))]))
         }
         #expect(topic.recordCount == 1)
-    }
-
-    @Test func counterAddsToTheRecord() throws {
-        let topic = try TestTopic(Counter.self)
-        #expect(topic.put("hits", Int64(5)) == .stored([.put("hits", packed(Int64(5)))]))
-        #expect(topic.put("hits", Int64(-7)) == .stored([.put("hits", packed(Int64(-2)))]))
-        #expect(topic["hits", 0, as: Int64.self] == -2)
-        #expect(topic.delete("hits") == .accepted)
-        #expect(topic.put("hits", Int64(1)) == .stored([.put("hits", packed(Int64(1)))]))
-    }
-
-    @Test func counterRefusesWhatWouldOverflowOrIsTooShort() throws {
-        let topic = try TestTopic(Counter.self)
-        #expect(topic.put("hits", Int64.max) == .stored([.put("hits", packed(Int64.max))]))
-        #expect(topic.put("hits", Int64(1)).isRejected(Counter.overflow))
-        #expect(topic.put("hits", [1, 2, 3]).isRejected(Reject.malformed.code))
-        #expect(topic["hits", 0, as: Int64.self] == .max)
     }
 }

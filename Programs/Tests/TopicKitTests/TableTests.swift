@@ -31,7 +31,7 @@ private struct Chosen: TableKey {
             Issue.record("seed \(seed): key \(key) has \(String(describing: table[key]))")
         }
         var seen: Set<UInt64> = []
-        table.forEach { key, value in
+        table.visit { key, value in
             #expect(seen.insert(key).inserted && model[key] == value)
         }
         #expect(seen.count == model.count)

@@ -7,7 +7,7 @@
 /// one pointer for some 32 entries.
 ///
 /// It is a value: a copy is independent. Only the first change after a copy copies everything.
-/// Insertion, look-up and removal take constant time. The order of `forEach` depends on the keys and
+/// Insertion, look-up and removal take constant time. The order of `visit` depends on the keys and
 /// on the order of insertions, and is the same on every node.
 public struct Table<Key: TableKey, Value> {
     private var storage = Storage()
@@ -36,8 +36,9 @@ public struct Table<Key: TableKey, Value> {
         unshared().remove(key)
     }
 
-    public func forEach(_ body: (Key, Value) -> Void) {
-        storage.forEach(body)
+    /// Calls `body` with every key and its value.
+    public func visit(_ body: (Key, Value) -> Void) {
+        storage.visit(body)
     }
 
     private mutating func unshared() -> Storage {
@@ -61,6 +62,31 @@ extension Table {
 
         init() {
             directory = [TableSegment(capacity: 8, depth: 0)]
+        }
+
+        private init(copying other: Storage) {
+            depth = other.depth
+            count = other.count
+            directory = other.directory
+            visitSegments { segment, places in
+                let copy = segment.copy()
+                for place in places { directory[place] = copy }
+            }
+        }
+
+        deinit {
+            visitSegments { segment, _ in segment.deallocate() }
+        }
+
+        /// Each segment once, with its places.
+        private func visitSegments(_ body: (TableSegment<Key, Value>, Range<Int>) -> Void) {
+            var place = 0
+            while place < directory.count {
+                let segment = directory[place]
+                let end = place &+ (1 << (depth &- segment.depth))
+                body(segment, place..<end)
+                place = end
+            }
         }
 
         @inline(__always) private func segment(_ hash: UInt64) -> TableSegment<Key, Value> {
@@ -108,30 +134,11 @@ extension Table {
             return segment.remove(at: place.slot)
         }
 
-        func forEach(_ body: (Key, Value) -> Void) {
-            var place = 0
-            while place < directory.count {
-                let segment = directory[place]
-                segment.forEach(body)
-                place &+= 1 << (depth &- segment.depth)
-            }
+        func visit(_ body: (Key, Value) -> Void) {
+            visitSegments { segment, _ in segment.visit(body) }
         }
 
-        func copy() -> Storage {
-            let copy = Storage()
-            copy.depth = depth
-            copy.count = count
-            copy.directory = []
-            copy.directory.reserveCapacity(directory.count)
-            var place = 0
-            while place < directory.count {
-                let segment = directory[place].copy()
-                let places = 1 << (depth &- segment.depth)
-                for _ in 0..<places { copy.directory.append(segment) }
-                place &+= places
-            }
-            return copy
-        }
+        func copy() -> Storage { Storage(copying: self) }
 
         private func makeRoom(in segment: TableSegment<Key, Value>, _ hash: UInt64) {
             if segment.capacity < Self.segmentCapacity {
@@ -159,16 +166,13 @@ extension Table {
             depth &+= 1
         }
 
-        /// Shares the entries out by the next bit of their hashes.
+        /// Puts two segments where one was.
         private func split(_ segment: TableSegment<Key, Value>, _ hash: UInt64) {
-            let depth = segment.depth &+ 1
-            let low = TableSegment<Key, Value>(capacity: segment.capacity, depth: depth)
-            let high = TableSegment<Key, Value>(capacity: segment.capacity, depth: depth)
-            segment.drain { $0 >> UInt64(64 &- depth) & 1 == 0 ? low : high }
-            let places = 1 << (self.depth &- segment.depth)
+            let places = 1 << (depth &- segment.depth)
             let first = place(hash) & ~(places &- 1)
-            for place in first..<first &+ places / 2 { directory[place] = low }
-            for place in first &+ places / 2..<first &+ places { directory[place] = high }
+            let halves = segment.split()
+            for place in first..<first &+ places / 2 { directory[place] = halves.low }
+            for place in first &+ places / 2..<first &+ places { directory[place] = halves.high }
         }
     }
 }

@@ -1,31 +1,38 @@
-/// A small open-addressing table: one part of a ``Table``.
+/// A small open-addressing table: one part of a ``Table``, which owns it and frees it.
 ///
 /// Slots are found by linear probing from the hash's low bits. At most three quarters are used, so
 /// a probe ends. Removal moves later entries back, so there are no tombstones.
-final class TableSegment<Key: TableKey, Value> {
-    // Safe: `hashes` and `entries` have `capacity` places; a place of `entries` is initialised
-    // exactly where its hash is not 0.
-    private(set) var capacity: Int
-    private(set) var count = 0
-    /// How many of the hash's high bits all keys here have in common.
-    var depth: Int
-    private var hashes: UnsafeMutablePointer<UInt64>
-    private var entries: UnsafeMutablePointer<(key: Key, value: Value)>
-
-    init(capacity: Int, depth: Int) {
-        self.capacity = capacity
-        self.depth = depth
-        hashes = .allocate(capacity: capacity)
-        hashes.initialize(repeating: 0, count: capacity)
-        entries = .allocate(capacity: capacity)
+struct TableSegment<Key: TableKey, Value> {
+    private struct Header {
+        var capacity: Int
+        var count = 0
+        var depth: Int
+        var hashes: UnsafeMutablePointer<UInt64>
+        var entries: UnsafeMutablePointer<(key: Key, value: Value)>
     }
 
-    deinit {
+    // Safe: `hashes` and `entries` have `capacity` places, a power of two; a place of `entries` is
+    // initialised exactly where its hash is not 0. No object, because counting references would be
+    // half of a look-up.
+    private let header: UnsafeMutablePointer<Header>
+
+    init(capacity: Int, depth: Int) {
+        let hashes = UnsafeMutablePointer<UInt64>.allocate(capacity: capacity)
+        hashes.initialize(repeating: 0, count: capacity)
+        header = .allocate(capacity: 1)
+        header.initialize(
+            to: Header(
+                capacity: capacity, depth: depth, hashes: hashes,
+                entries: .allocate(capacity: capacity)))
+    }
+
+    func deallocate() {
         for slot in 0..<capacity where hashes[slot] != 0 {
             (entries + slot).deinitialize(count: 1)
         }
         entries.deallocate()
         hashes.deallocate()
+        header.deallocate()
     }
 
     func copy() -> TableSegment {
@@ -34,20 +41,29 @@ final class TableSegment<Key: TableKey, Value> {
             copy.hashes[slot] = hashes[slot]
             (copy.entries + slot).initialize(to: entries[slot])
         }
-        copy.count = count
+        copy.header.pointee.count = count
         return copy
     }
 
-    var isFull: Bool { count >= capacity - capacity / 4 }
+    var capacity: Int { header.pointee.capacity }
+    var count: Int { header.pointee.count }
+    /// How many of the hash's high bits all keys here have in common.
+    var depth: Int { header.pointee.depth }
+    var isFull: Bool { count >= capacity &- capacity / 4 }
+
+    private var hashes: UnsafeMutablePointer<UInt64> { header.pointee.hashes }
+    private var entries: UnsafeMutablePointer<(key: Key, value: Value)> { header.pointee.entries }
 
     /// The slot of `key`, or the free one where it would be. `hash` is not 0.
     @inline(__always) func find(_ key: Key, _ hash: UInt64) -> (slot: Int, isUsed: Bool) {
-        var slot = Int(truncatingIfNeeded: hash) & (capacity &- 1)
+        let hashes = hashes
+        let last = capacity &- 1
+        var slot = Int(truncatingIfNeeded: hash) & last
         while true {
             let other = hashes[slot]
             if other == 0 { return (slot, false) }
             if other == hash, entries[slot].key == key { return (slot, true) }
-            slot = (slot &+ 1) & (capacity &- 1)
+            slot = (slot &+ 1) & last
         }
     }
 
@@ -59,12 +75,12 @@ final class TableSegment<Key: TableKey, Value> {
     func insert(_ key: Key, _ value: Value, _ hash: UInt64, at slot: Int) {
         hashes[slot] = hash
         (entries + slot).initialize(to: (key, value))
-        count &+= 1
+        header.pointee.count &+= 1
     }
 
     func remove(at slot: Int) -> Value {
         let removed = (entries + slot).move().value
-        count &-= 1
+        header.pointee.count &-= 1
         var hole = slot
         var next = (slot &+ 1) & (capacity &- 1)
         while hashes[next] != 0 {
@@ -81,29 +97,39 @@ final class TableSegment<Key: TableKey, Value> {
         return removed
     }
 
-    /// Moves every entry to the segment that `target` names for its hash, and is empty then.
-    func drain(into target: (UInt64) -> TableSegment) {
+    /// Shares the entries out to two segments of the same capacity, by the next bit of their hashes;
+    /// frees this one.
+    func split() -> (low: TableSegment, high: TableSegment) {
+        let low = TableSegment(capacity: capacity, depth: depth &+ 1)
+        let high = TableSegment(capacity: capacity, depth: depth &+ 1)
+        let shift = UInt64(truncatingIfNeeded: 63 &- depth)
         for slot in 0..<capacity where hashes[slot] != 0 {
-            let entry = (entries + slot).move()
-            let segment = target(hashes[slot])
-            let place = segment.find(entry.key, hashes[slot])
-            segment.insert(entry.key, entry.value, hashes[slot], at: place.slot)
-            hashes[slot] = 0
+            (hashes[slot] >> shift & 1 == 0 ? low : high).take(slot, of: self)
         }
-        count = 0
+        deallocate()
+        return (low, high)
     }
 
-    /// Makes room where splitting would not: for keys that somebody chose to collide.
+    /// Doubles the room: for a small table, and for keys that somebody chose to collide, which
+    /// splitting would not tell apart.
     func grow() {
         let larger = TableSegment(capacity: capacity * 2, depth: depth)
-        drain { _ in larger }
-        swap(&hashes, &larger.hashes)
-        swap(&entries, &larger.entries)
-        swap(&capacity, &larger.capacity)
-        swap(&count, &larger.count)
+        for slot in 0..<capacity where hashes[slot] != 0 { larger.take(slot, of: self) }
+        let emptied = header.pointee
+        header.pointee = larger.header.pointee
+        larger.header.pointee = emptied
+        larger.deallocate()
     }
 
-    func forEach(_ body: (Key, Value) -> Void) {
+    /// Moves one entry here from another segment.
+    private func take(_ slot: Int, of other: TableSegment) {
+        let hash = other.hashes[slot]
+        let entry = (other.entries + slot).move()
+        other.hashes[slot] = 0
+        insert(entry.key, entry.value, hash, at: find(entry.key, hash).slot)
+    }
+
+    func visit(_ body: (Key, Value) -> Void) {
         for slot in 0..<capacity where hashes[slot] != 0 {
             body(entries[slot].key, entries[slot].value)
         }
