@@ -133,7 +133,7 @@ extension Partition {
             box(topic)?.state.table.index.reserve(Int(min(records, 1 << 28)))
         case Block.records:
             let box = try required(topic)
-            try box.load.load(&reader, into: &box.state)
+            try box.load?.load(&reader, into: &box.state)
         case Block.history:
             let box = try required(topic)
             let first = try reader.integer(UInt64.self)
@@ -148,7 +148,8 @@ extension Partition {
             try required(topic).state.restore(try ProgramSnapshot(from: &reader), programs)
         case Block.end:
             let box = try required(topic)
-            try box.load.finish(into: &box.state)
+            try box.load?.finish(into: &box.state)
+            box.load = nil
             box.state.finishRestore(last: box.restoredLast, horizon: box.restoredHorizon)
         case Block.dropped:
             forget(topic)

@@ -265,6 +265,7 @@ public final class Partition {
     ) throws(ThalwegError) {
         try create(topic, definition)
         let box = try required(topic)
+        box.load = SnapshotLoad(last: last)
         box.restoredLast = last
         box.restoredHorizon = horizon
         box.state.lastTime = time
@@ -309,7 +310,8 @@ final class TopicBox {
     var state: TopicState
     /// Bytes of writes until memory is looked at again.
     var checkMemoryIn = 0
-    var load = SnapshotLoad()
+    /// While a snapshot is being loaded.
+    var load: SnapshotLoad?
     var restoredLast: UInt64 = 0
     var restoredHorizon: UInt64 = 0
 

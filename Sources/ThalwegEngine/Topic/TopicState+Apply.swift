@@ -59,21 +59,28 @@ extension TopicState {
         lastTime = max(lastTime, time)
         appliedTime = lastTime
         beginTail(metadata: [:])
-        let count = try reader.integer(UInt32.self)
-        for index in 0..<Int(count) {
-            let change = try NetChange(from: &reader, shape: table.shape)
-            if notesMetadata, let metadata = change.metadata {
-                tail.metadata[index] = Array(metadata)
+        let count = Int(try reader.integer(UInt32.self))
+        var batch = ReplayBatch(capacity: min(count, ReplayBatch.limit))
+        var index = 0
+        while index < count {
+            try batch.read(&reader, count: min(count - index, ReplayBatch.limit), table)
+            for position in batch.indices {
+                let (change, hash) = batch.change(position)
+                if notesMetadata, let metadata = change.metadata {
+                    tail.metadata[index] = Array(metadata)
+                }
+                try apply(change, hash, slot: batch.find(position, table), index)
+                index += 1
             }
-            try apply(change, index)
         }
         counters.entries += 1
         endEntry()
     }
 
-    private mutating func apply(_ change: NetChange, _ index: Int) throws(ThalwegError) {
-        let hash = table.hash.hash(change.key)
-        var slot = table.find(change.key, hash: hash)
+    private mutating func apply(
+        _ change: NetChange, _ hash: UInt64, slot: UInt32, _ index: Int
+    ) throws(ThalwegError) {
+        var slot = slot
         switch change.operation {
         case WindowOperation.upsert:
             if slot == 0 {

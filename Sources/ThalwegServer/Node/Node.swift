@@ -48,7 +48,7 @@ final class Node: @unchecked Sendable {
             logger.warning("recovery", metadata: ["warning": "\(warning)"])
         }
         let recovery = try Recovery(
-            opened, partitions: eventLoops.count, options: options, logger: logger)
+            opened, loops: eventLoops, options: options, logger: logger)
         log = opened.log
         loops = eventLoops.enumerated().map { number, loop in
             PartitionLoop(
