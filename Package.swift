@@ -64,14 +64,15 @@ let package = Package(
         .target(name: "ThalwegLog", dependencies: ["ThalwegModel", "CThalwegShims"]),
         .target(name: "CWasmtime", linkerSettings: [.linkedLibrary("dl")]),
         .target(
-            name: "ThalwegPrograms", dependencies: ["ThalwegModel", "CThalwegShims", "CWasmtime"]),
+            name: "ThalwegPrograms",
+            dependencies: ["ThalwegModel", "ThalwegEngine", "CThalwegShims", "CWasmtime"]),
 
         // MARK: Shell: the only code that meets the outside world.
         .target(
             name: "ThalwegServer",
             dependencies: [
                 "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
-                nioCore, nioPosix, logging, lifecycle, configuration,
+                "ThalwegPrograms", nioCore, nioPosix, logging, lifecycle, configuration,
             ]),
         .macro(name: "ThalwegMacros", dependencies: [syntaxMacros, compilerPlugin]),
         .target(

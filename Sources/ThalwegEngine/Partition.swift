@@ -236,7 +236,7 @@ public final class Partition {
         case .deployProgram:
             let deployment = try ProgramDeployment(from: &reader)
             try reader.finish()
-            applied.refusal = deploy(deployment, header)
+            applied.refusal = try deploy(deployment, header)
         case .removeProgram:
             box(header.topic)?.state.program = nil
         case .truncateTopic, .registerSource, .retractSource:
@@ -245,12 +245,16 @@ public final class Partition {
         return applied
     }
 
-    private func deploy(_ deployment: ProgramDeployment, _ header: EntryHeader) -> ThalwegError? {
+    private func deploy(
+        _ deployment: ProgramDeployment, _ header: EntryHeader
+    ) throws(ThalwegError) -> ThalwegError? {
         do throws(ThalwegError) {
             try required(header.topic).state.deploy(
                 deployment, time: header.time.microseconds, programs)
             return nil
         } catch {
+            // This node cannot know what the others made of it.
+            if error.code == .programEngineMissing { throw error }
             return error
         }
     }

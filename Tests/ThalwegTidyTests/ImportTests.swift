@@ -10,10 +10,11 @@ import Testing
         "ThalwegFilter": ["ThalwegModel"],
         "ThalwegEngine": ["ThalwegModel", "ThalwegWire", "ThalwegFilter", "CThalwegShims"],
         "ThalwegLog": ["ThalwegModel", "CThalwegShims"],
-        "ThalwegPrograms": ["ThalwegModel", "CThalwegShims", "CWasmtime"],
+        "ThalwegPrograms": ["ThalwegModel", "ThalwegEngine", "CThalwegShims", "CWasmtime"],
         "ThalwegServer": [
             "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
-            "NIOCore", "NIOPosix", "Logging", "ServiceLifecycle", "Configuration", "Foundation",
+            "ThalwegPrograms", "NIOCore", "NIOPosix", "Logging", "ServiceLifecycle",
+            "Configuration", "Foundation",
         ],
         "ThalwegMacros": [
             "SwiftSyntax", "SwiftSyntaxBuilder", "SwiftSyntaxMacros", "SwiftCompilerPlugin",

@@ -8,12 +8,13 @@ extension Vector {
     static let all: [Vector] = {
         do {
             return try handshake() + topics() + writes() + reads() + subscriptions() + status()
+                + programs()
         } catch {
             fatalError("a vector cannot be built: \(error)")
         }
     }()
 
-    private static func message(
+    static func message(
         _ group: String,
         _ name: String,
         id: UInt32,

@@ -229,7 +229,7 @@ extension TopicState {
 
     static var withoutPrograms: ThalwegError {
         ThalwegError(
-            .notSupported, "this server runs no programs",
+            .programEngineMissing, "this server runs no programs",
             advice: "install the program engine, see docs/programs.md")
     }
 

@@ -10,6 +10,7 @@ import Synchronization
 import ThalwegEngine
 import ThalwegLog
 import ThalwegModel
+import ThalwegPrograms
 import ThalwegWire
 
 final class Node: @unchecked Sendable {
@@ -19,6 +20,7 @@ final class Node: @unchecked Sendable {
     let catalog: CatalogLoop
     let counters = ServerCounters()
     let serverID: UniqueID
+    let programs = ProgramLibrary()
     private let logger: Logger
     /// Open client connections, to be closed at the end.
     private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
@@ -48,7 +50,7 @@ final class Node: @unchecked Sendable {
             logger.warning("recovery", metadata: ["warning": "\(warning)"])
         }
         let recovery = try Recovery(
-            opened, loops: eventLoops, options: options, logger: logger)
+            opened, loops: eventLoops, options: options, programs: programs, logger: logger)
         log = opened.log
         loops = eventLoops.enumerated().map { number, loop in
             PartitionLoop(

@@ -36,7 +36,9 @@ final class PartitionLoop: @unchecked Sendable {
     private var heldInFlight: [TopicID: [[(any Answering, Int)]]] = [:]
     /// Entries that the log could not take, in order; writes are refused while there are any.
     private var refused: [(topic: TopicID, entry: [UInt8])] = []
-    private var refusal: ThalwegError?
+    private(set) var refusal: ThalwegError?
+    /// Who waits for a deployment or removal, in the order of their entries.
+    var programChanges: [TopicID: [(ThalwegError?) -> Void]] = [:]
     private var snapshot: SnapshotPump?
     private var expirePart = 0
     /// Called with each topic that an entry changed.
@@ -207,7 +209,7 @@ final class PartitionLoop: @unchecked Sendable {
         }
     }
 
-    private func seal(_ topic: TopicID) {
+    func seal(_ topic: TopicID) {
         guard !subscriptions.isBlocked(topic) else {
             // A slow subscriber asked for this; sealing goes on when it is at the tail again.
             urgent.insert(topic)
@@ -226,7 +228,7 @@ final class PartitionLoop: @unchecked Sendable {
         complete(sealed.completions)
     }
 
-    private func append(_ entry: [UInt8], _ topic: TopicID) {
+    func append(_ entry: [UInt8], _ topic: TopicID) {
         guard refused.isEmpty else {
             refused.append((topic, entry))
             return
@@ -279,6 +281,9 @@ final class PartitionLoop: @unchecked Sendable {
                 if applied.kind == .stream { releaseHeld(applied.topic) }
                 if applied.kind == .dropTopic { releaseAllHeld(applied.topic) }
                 complete(applied.completions)
+                if applied.kind == .deployProgram || applied.kind == .removeProgram {
+                    programChanged(applied)
+                }
                 subscriptions.applied(applied)
                 offsetWaiters.applied(applied)
                 changed?(applied)

@@ -40,6 +40,12 @@ extension ClientConnection {
                 try unsubscribe(payload, requestID)
             case .status:
                 status(requestID)
+            case .deployProgram:
+                deployProgram(try DeployProgram(payload), requestID)
+            case .removeProgram:
+                removeProgram(try RemoveProgram(payload).topic, requestID)
+            case .describePrograms:
+                describePrograms(try DescribePrograms(payload).topic, requestID)
             default:
                 throw ThalwegError(
                     .notSupported, "\(type) is not served by this version",
@@ -161,12 +167,12 @@ extension ClientConnection {
 
     // MARK: Rooms
 
-    private func onCatalog(_ body: @escaping @Sendable (CatalogLoop) -> Void) {
+    func onCatalog(_ body: @escaping @Sendable (CatalogLoop) -> Void) {
         let catalog = node.catalog
         catalog.loop.execute { body(catalog) }
     }
 
-    private func onPartition(
+    func onPartition(
         _ topic: TopicID, _ body: @escaping @Sendable (PartitionLoop) -> Void
     ) {
         let partition = node.partition(topic)

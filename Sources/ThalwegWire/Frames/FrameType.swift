@@ -66,6 +66,15 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     /// Asks for the server's counters.
     case status = 0x60
 
+    // MARK: Programs
+
+    /// Puts a program into a topic, or another in its place.
+    case deployProgram = 0x70
+    /// Takes a topic's program away.
+    case removeProgram = 0x71
+    /// Asks for the programs that run.
+    case describePrograms = 0x72
+
     // MARK: Answers: the connection
 
     /// Accepts a hello: version, server, source, limits.
@@ -117,4 +126,9 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
 
     /// The server's counters by name.
     case statusInfo = 0xE0
+
+    // MARK: Answers: programs
+
+    /// Programs and what they did.
+    case programList = 0xF0
 }
