@@ -5,7 +5,10 @@ public struct ProgramLimits: Hashable, Sendable {
 
     /// Bytes in a module.
     public static let moduleBytes = 4 << 20
-    /// Bytes in one function of a module: compiling takes more than linear time.
+    /// What the functions of a module may be worth together in loops² + branches² / 10 +
+    /// 4 · branches · locals: compiling takes about 0.1 µs for each, so 10 seconds at the worst.
+    public static let compileWeight = 100_000_000
+    /// Bytes in one function of a module.
     public static let functionBytes = 256 << 10
     /// Functions in a module.
     public static let functions = 100_000

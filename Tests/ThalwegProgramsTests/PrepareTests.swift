@@ -133,6 +133,17 @@ import ThalwegPrograms
         }
     }
 
+    /// A quarter of a megabyte of loops would compile for minutes.
+    @Test func aModuleThatIsSlowToCompileIsRefused() {
+        let loops = [[UInt8]](repeating: [0x03, 0x40, 0x0b], count: 15_000).flatMap { $0 }
+        let reason = Self.reason(WasmBuilder.with(body: loops))
+        #expect(reason.contains("too long to compile"), "\(reason)")
+        let blocks = [[UInt8]](repeating: [0x02, 0x40, 0x0b], count: 3_000).flatMap { $0 }
+        var module = WasmBuilder()
+        module.functions.append((3, [1] + WasmBuilder.number(9_000) + [0x7f] + blocks + [0x0b]))
+        #expect(Self.reason(module.bytes).contains("too long to compile"))
+    }
+
     @Test func aFunctionThatIsTooLargeIsRefused() {
         let body = [UInt8](repeating: 0x01, count: ProgramLimits.functionBytes)
         #expect(Self.reason(WasmBuilder.with(body: body)).contains("a function has"))

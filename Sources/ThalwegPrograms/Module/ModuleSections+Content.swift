@@ -67,7 +67,8 @@ extension ModuleSections {
     }
 
     func readCode(_ section: inout ModuleReader) throws(ThalwegError) {
-        for _ in 0..<(try section.number()) {
+        var weight = 0
+        for index in 0..<(try section.number()) {
             let size = try section.number()
             guard size <= ProgramLimits.functionBytes else {
                 throw section.refused(
@@ -82,8 +83,21 @@ extension ModuleSections {
                 }
                 _ = try body.byte()
             }
-            try InstructionScan.check(&body)
+            let branches = try InstructionScan.check(&body)
+            weight += branches.weight(locals: locals + parameterCount(index))
+            guard weight <= ProgramLimits.compileWeight else {
+                throw section.refused(
+                    "it would take too long to compile: function \(index) has \(branches.all) "
+                        + "branches, \(branches.loops) loops and \(locals) locals")
+            }
         }
+    }
+
+    /// Parameters of a function that is not imported.
+    private func parameterCount(_ index: Int) -> Int {
+        let place = imports.count + index
+        guard place < functionTypes.count, functionTypes[place] < types.count else { return 0 }
+        return types[functionTypes[place]].parameters.count
     }
 
     mutating func readData(_ section: inout ModuleReader) throws(ThalwegError) {
