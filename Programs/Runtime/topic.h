@@ -12,7 +12,15 @@
 #define TOPIC_EXPORT(name) __attribute__((export_name(#name))) name
 
 enum topic_operation { TOPIC_PUT = 1, TOPIC_PATCH = 2, TOPIC_DELETE = 3 };
-enum topic_result { TOPIC_STORE = 1, TOPIC_REMOVE = 2, TOPIC_REJECT = 3, TOPIC_ACCEPT = 4 };
+enum topic_result {
+    TOPIC_STORE = 1,
+    TOPIC_REMOVE = 2,
+    // The program has changed nothing for this write.
+    TOPIC_REJECT = 3,
+    TOPIC_ACCEPT = 4,
+    // The server takes back what the write did to the program's memory: right always, and dearer.
+    TOPIC_REJECT_AND_UNDO = 5,
+};
 enum { TOPIC_IN = 1 << 18, TOPIC_OUT = 1 << 20, TOPIC_OUT_OF_ONE_WRITE = 1 << 18 };
 
 // A write; key, value and metadata follow, each padded to 8 bytes.

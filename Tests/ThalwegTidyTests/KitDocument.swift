@@ -19,13 +19,15 @@ enum KitDocument {
                 static let files: [(path: String, text: String)] = [
 
             """
-        let manifest = try SourceTree.files(in: "Programs", ["swift"]).filter {
-            $0.path == "Programs/Package.swift"
-        }
+        let manifest = SourceTree.File(
+            path: "Programs/Package.swift",
+            text: try String(
+                contentsOf: SourceTree.root.appendingPathComponent("Programs/Package.swift"),
+                encoding: .utf8))
         let files = try folders.flatMap { folder in
             try SourceTree.files(in: "Programs/\(folder)", ["swift", "c", "h"])
         }
-        for file in manifest + files where !file.path.hasPrefix("Programs/Examples/C/") {
+        for file in [manifest] + files where !file.path.hasPrefix("Programs/Examples/C/") {
             text += "(\"\(file.path.dropFirst("Programs/".count))\", ##\"\"\"\n"
             text += file.text + "\n\"\"\"##),\n"
         }

@@ -34,6 +34,7 @@ enum OutputFrame {
     static let delete: UInt32 = 2
     static let reject: UInt32 = 3
     static let accept: UInt32 = 4
+    static let rejectAndUndo: UInt32 = 5
 }
 
 /// What the two sides have agreed on.

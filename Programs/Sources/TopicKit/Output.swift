@@ -9,6 +9,8 @@ public struct Output: ~Copyable {
     private(set) var length = 0
     private var index: UInt32 = 0
     private var writeStart = 0
+    /// A rejection of the current write takes back what the write did to the program.
+    var undoesRejection = false
 
     init(_ base: UnsafeMutableRawPointer, _ capacity: Int) {
         self.base = base
@@ -56,6 +58,7 @@ public struct Output: ~Copyable {
     mutating func begin(_ index: UInt32) {
         self.index = index
         writeStart = length
+        undoesRejection = false
     }
 
     /// Takes back what the current write has put.
@@ -68,7 +71,8 @@ public struct Output: ~Copyable {
     mutating func reject(_ reason: Reject) {
         rewind()
         let count = reason.messageCount
-        let target = frame(OutputFrame.reject, 0, count, reason.code)
+        let operation = undoesRejection ? OutputFrame.rejectAndUndo : OutputFrame.reject
+        let target = frame(operation, 0, count, reason.code)
         var message = reason.message
         message.withUTF8 { bytes in
             UnsafeMutableRawBufferPointer(start: target, count: count).copyBytes(

@@ -61,7 +61,7 @@ public struct Write: ~Copyable, ~Escapable {
     public var offset: UInt64 { UInt64.load(from: frame + InputFrame.offset) }
 
     /// Microseconds since 1970, as the leader stamped them into the log: the only clock there is.
-    public var time: UInt64 { UInt64.load(from: frame + InputFrame.time) }
+    public var time: Int64 { Int64.load(from: frame + InputFrame.time) }
 
     /// The writer's session; 0 for none.
     public var session: UInt64 { UInt64.load(from: frame + InputFrame.session) }

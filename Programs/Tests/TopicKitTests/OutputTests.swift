@@ -44,6 +44,19 @@ import Testing
         #expect(bytes == packed(accept, reject, "no\0\0\0\0\0\0"))
     }
 
+    @Test func aRejectionCanAskTheServerToUndo() {
+        let bytes = frames { output in
+            output.begin(0)
+            output.undoesRejection = true
+            output.reject(Reject(7))
+            output.begin(1)
+            output.reject(Reject(8))
+        }
+        let undone = packed(UInt32(24), UInt32(5), UInt32(0), UInt32(0), UInt32(0), UInt32(7))
+        let plain = packed(UInt32(24), UInt32(3), UInt32(1), UInt32(0), UInt32(0), UInt32(8))
+        #expect(bytes == undone + plain)
+    }
+
     @Test func aLongMessageIsCutBetweenCharacters() {
         #expect(Reject(1, String(repeating: "x", count: 2_000)).messageCount == 1_024)
         #expect(Reject(1, String(repeating: "x", count: 1_024)).messageCount == 1_024)

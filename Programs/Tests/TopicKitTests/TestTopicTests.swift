@@ -40,7 +40,31 @@ private struct Mirror: TopicProgram {
     }
 }
 
+/// Leaves it to the server to undo refused writes.
+private struct Undone: TransactionalProgram {
+    static var isUndoneByServer: Bool { true }
+
+    var seen: [UInt64] = []
+
+    init(arguments: Bytes) {}
+
+    mutating func handle(_ write: borrowing Write, _ output: inout Output) throws(Reject) {
+        seen.append(write.offset)
+        output.accept()
+        if write.offset == 2 { throw Reject(100, "the second") }
+    }
+}
+
 @Suite struct TestTopicTests {
+    @Test func whatTheServerUndoesLeavesNoTrace() throws {
+        let topic = try TestTopic(Undone.self)
+        #expect(topic.put("a", "x") == .accepted)
+        #expect(topic.put("b", "x").isRejected(100))
+        #expect(topic.put("c", "x") == .accepted)
+        #expect(topic.program.seen == [1, 3])
+        #expect(topic["b"] == nil)
+    }
+
     @Test func aProgramSeesTheWholeWrite() throws {
         let topic = try TestTopic(Mirror.self, arguments: Array("mirror".utf8))
         topic.source = 9
@@ -48,7 +72,7 @@ private struct Mirror: TopicProgram {
         topic.time = 123
         #expect(topic.put(5, "x", metadata: [1, 2]) != .nothing)
         let wanted = packed(
-            UInt8(1), UInt16(9), UInt64(1), UInt64(123), UInt64(77), UInt64(0), [1, 2] as [UInt8])
+            UInt8(1), UInt16(9), UInt64(1), Int64(123), UInt64(77), UInt64(0), [1, 2] as [UInt8])
         #expect(topic[5] == wanted)
         #expect(topic.logLines == ["write 1"])
     }

@@ -305,6 +305,7 @@ enum OutputFrame {
     static let delete: UInt32 = 2
     static let reject: UInt32 = 3
     static let accept: UInt32 = 4
+    static let rejectAndUndo: UInt32 = 5
 }
 
 /// What the two sides have agreed on.
@@ -342,6 +343,8 @@ public struct Output: ~Copyable {
     private(set) var length = 0
     private var index: UInt32 = 0
     private var writeStart = 0
+    /// A rejection of the current write takes back what the write did to the program.
+    var undoesRejection = false
 
     init(_ base: UnsafeMutableRawPointer, _ capacity: Int) {
         self.base = base
@@ -389,6 +392,7 @@ public struct Output: ~Copyable {
     mutating func begin(_ index: UInt32) {
         self.index = index
         writeStart = length
+        undoesRejection = false
     }
 
     /// Takes back what the current write has put.
@@ -401,7 +405,8 @@ public struct Output: ~Copyable {
     mutating func reject(_ reason: Reject) {
         rewind()
         let count = reason.messageCount
-        let target = frame(OutputFrame.reject, 0, count, reason.code)
+        let operation = undoesRejection ? OutputFrame.rejectAndUndo : OutputFrame.reject
+        let target = frame(operation, 0, count, reason.code)
         var message = reason.message
         message.withUTF8 { bytes in
             UnsafeMutableRawBufferPointer(start: target, count: count).copyBytes(
@@ -1810,23 +1815,24 @@ public final class TestTopic<P: Program> {
         defer { frame.deallocate() }
         let logged = records.lines.count
         var first = program
-        let result = TestTopic.run(&first, frame, records)
+        let result = TestTopic.run(&first, frame, records).result
         records.lines.removeSubrange(logged...)
         var second = program
-        let again = TestTopic.run(&second, frame, records)
+        let (again, isUndone) = TestTopic.run(&second, frame, records)
         precondition(
             result == again,
             "the program is not deterministic: the same write gave \(result), then \(again)")
-        program = second
+        if !isUndone { program = second }
         if case .stored(let stored) = result {
             for change in stored { keep(change, frame, value, key, mask) }
         }
         return result
     }
 
+    /// `isUndone` is true where a server would take back what the write did to the program.
     private static func run(
         _ program: inout P, _ frame: TestFrame, _ records: TestRecords
-    ) -> TestResult {
+    ) -> (result: TestResult, isUndone: Bool) {
         let buffer = UnsafeMutableRawPointer.allocate(
             byteCount: FrameLimits.outputPerWrite, alignment: 16)
         defer { buffer.deallocate() }
@@ -1836,9 +1842,9 @@ public final class TestTopic<P: Program> {
         do throws(Reject) {
             try program.step(write, &output)
         } catch {
-            return .rejected(error)
+            return (.rejected(error), output.undoesRejection)
         }
-        return .stored(TestFrame.stored(buffer, output.length))
+        return (.stored(TestFrame.stored(buffer, output.length)), false)
     }
 
     private func keep(
@@ -1999,26 +2005,37 @@ extension TopicProgram {
 
 """##),
 ("Sources/TopicKit/TransactionalProgram.swift", ##"""
-/// A program in one piece, which may change itself and then refuse: the kit keeps a copy of it and
-/// puts that back, with all output of the write taken back too.
+/// A program in one piece, which may change itself and then refuse: what a refused write did to the
+/// program and to the output is taken back.
 ///
-/// The copy is one of a value: numbers are cheap, but the first change to an array, dictionary or
-/// ``Table`` after it copies all of that. Where state grows with the topic, use ``TopicProgram``.
+/// By default the kit does that with a copy of the program. That is a copy of a value: numbers are
+/// cheap, but the first change to an array, dictionary or ``Table`` after it copies all of that, with
+/// every write. Where state grows with the topic, use ``TopicProgram``, or let the server undo.
 public protocol TransactionalProgram: Program {
     /// Judges and carries out one write. Throw a ``Reject`` to refuse it, at any point.
     mutating func handle(_ write: borrowing Write, _ output: inout Output) throws(Reject)
+
+    /// Whether the server undoes refused writes, as it does those that trap. Then nothing is copied,
+    /// objects are covered too, and a refusal costs milliseconds: for programs that seldom refuse.
+    static var isUndoneByServer: Bool { get }
 }
 
 extension TransactionalProgram {
+    public static var isUndoneByServer: Bool { false }
+
     public mutating func step(
         _ write: borrowing Write, _ output: inout Output
     ) throws(Reject) {
+        if Self.isUndoneByServer {
+            output.undoesRejection = true
+            try handle(write, &output)
+            return
+        }
         let before = self
         do throws(Reject) {
             try handle(write, &output)
         } catch {
             self = before
-            output.rewind()
             throw error
         }
     }
@@ -2416,7 +2433,15 @@ EXPORT("topic_init") uint64_t topic_init(uint32_t argument_bytes) {
 #define TOPIC_EXPORT(name) __attribute__((export_name(#name))) name
 
 enum topic_operation { TOPIC_PUT = 1, TOPIC_PATCH = 2, TOPIC_DELETE = 3 };
-enum topic_result { TOPIC_STORE = 1, TOPIC_REMOVE = 2, TOPIC_REJECT = 3, TOPIC_ACCEPT = 4 };
+enum topic_result {
+    TOPIC_STORE = 1,
+    TOPIC_REMOVE = 2,
+    // The program has changed nothing for this write.
+    TOPIC_REJECT = 3,
+    TOPIC_ACCEPT = 4,
+    // The server takes back what the write did to the program's memory: right always, and dearer.
+    TOPIC_REJECT_AND_UNDO = 5,
+};
 enum { TOPIC_IN = 1 << 18, TOPIC_OUT = 1 << 20, TOPIC_OUT_OF_ONE_WRITE = 1 << 18 };
 
 // A write; key, value and metadata follow, each padded to 8 bytes.

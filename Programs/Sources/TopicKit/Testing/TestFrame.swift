@@ -8,7 +8,7 @@ struct TestFrame {
 
     init(
         _ operation: Operation, key: [UInt8], value: [UInt8], mask: UInt64, metadata: [UInt8],
-        source: UInt16, offset: UInt64, time: UInt64, session: UInt64
+        source: UInt16, offset: UInt64, time: Int64, session: UInt64
     ) {
         let valueStart = InputFrame.headerSize + padded(key.count)
         let metadataStart = valueStart + padded(value.count)
