@@ -259,6 +259,11 @@ public final class Partition {
         }
     }
 
+    /// Takes back the memory of a window's entry, when it is applied and nobody needs it.
+    public func recycle(_ topic: TopicID, entry: [UInt8]) {
+        box(topic)?.state.recycle(entry)
+    }
+
     private func create(_ topic: TopicID, _ definition: TopicDefinition) throws(ThalwegError) {
         topics[topic.rawValue] = TopicBox(
             try TopicState(id: topic, definition: definition, seed: seed))

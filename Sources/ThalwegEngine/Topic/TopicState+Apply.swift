@@ -11,25 +11,34 @@ extension TopicState {
         precondition(!window.pointee.isEmpty, "a window without an entry is not applied")
         appliedTime = window.pointee.sealedAt
         beginTail(metadata: window.pointee.metadata)
+        let wantsAnswers = window.pointee.wantsAnswers
         for index in 0..<window.pointee.count {
             prefetchRecord(of: index + TopicState.lookahead, in: window)
             applyOne(window.pointee.entries + index, index)
+            // While its record is at hand: nothing after this entry asks for it.
+            settle(window, index, wantsAnswers)
         }
-        settle(window)
         endEntry()
     }
 
-    /// Notes what answers must tell of each record, and lets go of it.
+    /// As `applySealed`, of a window in which nothing changed in the end.
     private mutating func settle(_ window: UnsafeMutablePointer<PendingWindow>) {
-        let wantsAnswers = window.pointee.tickets.contains { !$0.each.isEmpty }
+        let wantsAnswers = window.pointee.wantsAnswers
         for index in 0..<window.pointee.count {
             prefetchRecord(of: index + TopicState.lookahead, in: window)
-            if wantsAnswers {
-                let record = table.record(window.pointee.entries[index].slot)
-                window.pointee.answers.append((record.lastChange, record.version))
-            }
-            release(window, index)
+            settle(window, index, wantsAnswers)
         }
+    }
+
+    /// Notes what answers must tell of an entry's record, and lets go of it.
+    @inline(__always) private mutating func settle(
+        _ window: UnsafeMutablePointer<PendingWindow>, _ index: Int, _ wantsAnswers: Bool
+    ) {
+        if wantsAnswers {
+            let record = table.record(window.pointee.entries[index].slot)
+            window.pointee.answers.append((record.lastChange, record.version))
+        }
+        release(window, index)
     }
 
     @inline(__always) private mutating func applyOne(

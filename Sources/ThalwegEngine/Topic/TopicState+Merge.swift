@@ -120,7 +120,10 @@ extension TopicState {
                     WriteExtra(condition: cursor.condition, metadata: cursor.metadata))
             }
             write.pointee.hash = table.hash.hash(cursor.key)
-            thalweg_prefetch(table.index.firstCell(write.pointee.hash))
+            // The entry is mostly within a few cells of its home, often in the next line.
+            let cell = table.index.firstCell(write.pointee.hash)
+            thalweg_prefetch(cell)
+            thalweg_prefetch(cell + 4)
             found += 1
         }
         return found
@@ -135,9 +138,9 @@ extension TopicState {
             let slot = table.index.firstCandidate(decoded[position].hash)
             decoded[position].candidate = slot
             // Slot 0 is memory too: a prefetch there is harmless.
-            let address = table.slab.address(slot)
-            thalweg_prefetch(address)
-            thalweg_prefetch(address + 64)
+            prefetchLines(
+                table.slab.address(slot),
+                bytes: Record.headerSize + 8 + max(64, decoded[position].body.count))
         }
         let number = UInt32(truncatingIfNeeded: openNumber) & 0xff
         let entries = window.pointee.entries

@@ -287,6 +287,9 @@ final class PartitionLoop: @unchecked Sendable {
                 subscriptions.applied(applied)
                 offsetWaiters.applied(applied)
                 changed?(applied)
+                if applied.kind == .window {
+                    partition.recycle(applied.topic, entry: entry.payload)
+                }
                 if urgent.contains(applied.topic) { seal(applied.topic) }
             } catch {
                 // The log gave back what this process wrote and it cannot be applied: memory or
