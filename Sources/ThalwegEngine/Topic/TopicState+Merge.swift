@@ -15,10 +15,10 @@ struct DecodedWrite {
     var operation = WriteOperation.assert
     /// Position in the chunk's extras, or -1.
     var extra: Int32 = -1
-    /// The slot that is likely the record's, and its entry in the open window if it has one:
-    /// found while prefetching, checked before they are believed.
+    /// The slot that is likely the record's: found while prefetching, checked before it is believed.
     var candidate: UInt32 = 0
-    var reference: UInt32 = 0
+    /// The newest pending entry of that record, for prefetching alone: merging may replace it.
+    var newest: UnsafeMutablePointer<PendingEntry>?
 }
 
 /// The parts that few writes have.
@@ -73,7 +73,7 @@ extension TopicState {
             outcome.isCutShort = found < size
             let window = open
             window.pointee.reserve(found)
-            prefetch(found, window)
+            prefetch(found)
             for position in 0..<found {
                 let merged = mergeOne(
                     decoded + position, window, extras: extras, layout: layout, single: single,
@@ -131,31 +131,33 @@ extension TopicState {
 
     /// Asks for what the merging of `count` writes will touch, one step of the chain at a time: by
     /// the time a step reads what the one before asked for, it is there.
-    @inline(__always) private func prefetch(
-        _ count: Int, _ window: UnsafeMutablePointer<PendingWindow>
-    ) {
+    ///
+    ///     index cell ─► record's first line ─► its newest pending entry ─► that entry's row
+    ///                                     └──► without one, the rest of the record
+    @inline(__always) private func prefetch(_ count: Int) {
         for position in 0..<count {
             let slot = table.index.firstCandidate(decoded[position].hash)
             decoded[position].candidate = slot
             // Slot 0 is memory too: a prefetch there is harmless.
-            prefetchLines(
-                table.slab.address(slot),
-                bytes: Record.headerSize + 8 + max(64, decoded[position].body.count))
+            thalweg_prefetch(table.slab.address(slot))
         }
-        let number = UInt32(truncatingIfNeeded: openNumber) & 0xff
-        let entries = window.pointee.entries
         for position in 0..<count {
-            let reference = table.record(decoded[position].candidate).pending
-            // What stands in slot 0 may look like a reference; it is not followed further.
-            let isOpen = reference >> 24 == number && decoded[position].candidate != 0
-            decoded[position].reference = isOpen ? reference : 0
-            thalweg_prefetch(entries + (isOpen ? PendingWindow.index(reference) : 0))
-        }
-        for position in 0..<count where decoded[position].reference != 0 {
-            if let row = entries[PendingWindow.index(decoded[position].reference)].row {
-                thalweg_prefetch(row)
-                thalweg_prefetch(row + 64)
+            let slot = decoded[position].candidate
+            // What stands in slot 0 may look like a reference; it is not followed.
+            let pending = slot == 0 ? nil : entry(table.record(slot).pending)
+            decoded[position].newest = pending
+            if let pending {
+                thalweg_prefetch(pending)
+            } else {
+                prefetchLines(
+                    table.slab.address(slot) + 64, bytes: max(64, decoded[position].body.count))
             }
+        }
+        for position in 0..<count {
+            guard let newest = decoded[position].newest, let row = newest.pointee.row else {
+                continue
+            }
+            prefetchLines(row, bytes: Int(newest.pointee.rowCount))
         }
     }
 
