@@ -90,6 +90,7 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
     public static let unknownSession = ErrorCode(rawValue: 305)
     public static let epochOpen = ErrorCode(rawValue: 306)
     public static let noEpoch = ErrorCode(rawValue: 307)
+    public static let sessionTaken = ErrorCode(rawValue: 308)
 
     // MARK: 400–499: reading
     public static let tooOld = ErrorCode(rawValue: 400)
@@ -139,6 +140,7 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
         208: "program_failed", 209: "not_committed",
         300: "source_claimed", 301: "too_many_sources", 302: "source_required", 303: "not_allowed",
         304: "unauthenticated", 305: "unknown_session", 306: "epoch_open", 307: "no_epoch",
+        308: "session_taken",
         400: "too_old", 401: "invalid_filter", 402: "unknown_subscription",
         403: "too_many_subscriptions", 404: "no_history", 405: "not_yet", 406: "slow_reader",
         500: "memory_limit", 501: "disk_full", 502: "log_damaged", 503: "sync_failed",

@@ -66,6 +66,7 @@ enum ErrorDocument {
         305: "There is no such session, or it has expired.",
         306: "The source has an epoch open already.",
         307: "The source has no epoch open.",
+        308: "Another connection goes on with the session: this one is closed.",
         400: "The offset is below what the topic still remembers: start over.",
         401: "The filter is not one, or does not fit the schema.",
         402: "There is no subscription of this number.",

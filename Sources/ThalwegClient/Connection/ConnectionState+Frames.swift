@@ -73,7 +73,9 @@ extension ConnectionState {
         guard let pending = requests[id] else { return [] }
         if type == .error {
             let error = try ErrorMessage(frame.payload).error
-            if error.code == .unknownSession, pending.lastNumber > 0 { return loseSession(error) }
+            if case .sequencedWrite(let topic, let writes) = pending.request.kind {
+                return refused(id, topic, writes, error)
+            }
             return finish(id, .failure(error))
         }
         guard type == pending.request.expects else {

@@ -35,6 +35,13 @@ struct ConnectionState {
         var lastNumber: UInt64 = 0
         /// Nobody waits for it any more; a sequenced write is sent on all the same.
         var isAbandoned = false
+        /// A sequenced write that came back: it goes out again with another number.
+        var isHeld = false
+
+        func isOf(_ topic: TopicID) -> Bool {
+            if case .sequencedWrite(topic, _) = request.kind { return true }
+            return false
+        }
     }
 
     var hello: Hello
@@ -146,6 +153,8 @@ struct ConnectionState {
         }
         let cause = isViolation ? cause : farewell ?? cause
         farewell = nil
+        // To come back would take the session from the client that has it now.
+        if cause.code == .sessionTaken { return close(cause) }
         var actions: [ConnectionAction] = [.disconnect]
         let delay = policy.delayMilliseconds(failures: failures, random: nextRandom())
         guard generation > 0, let delay else { return close(cause) }
@@ -303,6 +312,7 @@ struct ConnectionState {
             hasLostWrites = true
             confirmed = unconfirmedSent
         }
+        forgetGaps()
         inFlight = 0
         var actions: [ConnectionAction] = []
         var again: [UInt32] = []
@@ -330,8 +340,13 @@ struct ConnectionState {
                 )
             }
         }
-        for id in again.reversed() { unsent.prepend(id) }
+        sendFirst(again)
         return actions
+    }
+
+    /// Puts requests in front of all that wait to be sent.
+    mutating func sendFirst(_ ids: [UInt32]) {
+        for id in ids.reversed() { unsent.prepend(id) }
     }
 
     static func unknownOutcome(_ code: ErrorCode, _ cause: ThalwegError?) -> ThalwegError {

@@ -37,7 +37,13 @@ struct SessionTable {
         var kept: ArraySlice<SessionAnswer> { answers[head...] }
 
         func answer(_ number: UInt64) -> SessionAnswer? {
-            kept.first { $0.number == number }
+            var low = head
+            var high = answers.count
+            while low < high {
+                let middle = (low + high) / 2
+                if answers[middle].number < number { low = middle + 1 } else { high = middle }
+            }
+            return low < answers.count && answers[low].number == number ? answers[low] : nil
         }
 
         mutating func append(_ answer: SessionAnswer) {

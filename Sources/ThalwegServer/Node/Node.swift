@@ -209,13 +209,12 @@ final class Node: @unchecked Sendable {
         channels.withLock { $0[ObjectIdentifier(channel)] = nil }
     }
 
-    /// A connection goes on with a session. Gives the channel of the one that had it, which must be
-    /// closed first.
-    func takeOver(_ session: UniqueID, by connection: ClientConnection) -> (any Channel)? {
+    /// A connection goes on with a session. Gives the one that had it, which must be closed first.
+    func takeOver(_ session: UniqueID, by connection: ClientConnection) -> ClientConnection? {
         guard session != UniqueID(high: 0, low: 0) else { return nil }
         return sessions.withLock { sessions in
             let older = sessions.updateValue(connection, forKey: session)
-            return older === connection ? nil : older?.channel
+            return older === connection ? nil : older
         }
     }
 

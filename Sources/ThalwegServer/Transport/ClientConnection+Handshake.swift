@@ -19,8 +19,27 @@ extension ClientConnection {
             return claim(hello, requestID)
         }
         // What the session sent there must not be read after what it sends here.
-        older.close().whenComplete { [self] _ in
+        older.giveWay { [self] in
             loop.execute { [self] in claim(hello, requestID) }
+        }
+    }
+
+    /// Another connection goes on with this one's session. Calls back when this one is closed; may
+    /// be called from any loop.
+    private func giveWay(_ closed: @escaping @Sendable () -> Void) {
+        guard let channel else { return closed() }
+        channel.closeFuture.whenComplete { _ in closed() }
+        channel.eventLoop.execute { [self] in
+            if case .closed = state { return channel.close(promise: nil) }
+            state = .closed
+            // Told if it still listens; a peer that is gone must not hold the session.
+            send(
+                Frame.bytes(
+                    ThalwegError(
+                        .sessionTaken, "another connection goes on with session \(session)",
+                        advice: "give each program a session of its own"),
+                    requestID: 0))
+            channel.close(promise: nil)
         }
     }
 
