@@ -171,6 +171,9 @@ extension Program {
         counters.window = try reader.integer()
         counters.faultsInWindow = try reader.integer()
         counters.isFaulting = try reader.integer(UInt64.self) != 0
+        guard max(counters.writes, counters.failed, counters.faultsInWindow) <= Limits.offset else {
+            throw damaged("it counts more writes than a topic can have")
+        }
         for fault in ProgramFault.allCases {
             let count: UInt64 = try reader.integer()
             if count > 0 { counters.faults[fault] = count }

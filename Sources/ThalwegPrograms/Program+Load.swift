@@ -11,6 +11,8 @@ extension Program {
     /// Throws `program_init_failed` if it refuses or traps; the program is of no use then.
     public func load(_ records: ProgramBatch) throws(ThalwegError) {
         precondition(counters.writes == 0, "a program is loaded before its first write")
+        imports.keepsAnswers = false
+        defer { imports.keepsAnswers = true }
         var first = 0
         while first < records.count {
             let count = records.fitting(from: first, alone: false)

@@ -41,6 +41,7 @@ extension Program {
     ) throws(Trap) -> ProgramStep {
         let frames = batch.frames(first, count)
         let answers = imports.answers.byteCount
+        imports.answersOfCall = answers
         let consumed: Int
         let output: UnsafeRawBufferPointer
         let summary: OutputCheck.Summary
@@ -71,7 +72,7 @@ extension Program {
         _ frames: UnsafeRawBufferPointer, _ count: Int
     ) throws(Trap) -> (Int, UnsafeRawBufferPointer) {
         instance.setFuel(limits.fuelPerWrite)
-        imports.overlay.begin(frames)
+        if module.prepared.readsRecords { imports.overlay.begin(frames) }
         guard frames.count > ProgramLimits.inputBytes else {
             instance.write(frames, at: instance.inputAt)
             let (consumed, bytes) = try instance.batch(at: instance.inputAt, count: count)

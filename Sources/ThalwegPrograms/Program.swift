@@ -53,7 +53,8 @@ public final class Program {
         instance = try ProgramInstance(module, imports: imports, limits: limits)
         imports.instance = instance
         try initialise(arguments)
-        checkpoint.take(from: instance)
+        takeCheckpoint()
+        imports.keepsAnswers = true
     }
 
     /// Makes the program as it was when `image` was taken.
@@ -71,7 +72,8 @@ public final class Program {
         instance = try ProgramInstance(module, imports: imports, limits: limits)
         imports.instance = instance
         try restore(image)
-        checkpoint.take(from: instance)
+        takeCheckpoint()
+        imports.keepsAnswers = true
     }
 
     /// Bytes of memory that it has now.

@@ -26,6 +26,8 @@ public struct ProgramLimits: Hashable, Sendable {
     public static let outputBytesPerWrite = 256 << 10
     /// Bytes in the message of a reject, and in a line of the log.
     public static let messageBytes = 1 << 10
+    /// Bytes that one write may read with `topic.get`.
+    public static let answerBytes = 16 << 20
     /// Address space of a program's memory, so the most that ``memoryBytes`` may be.
     public static let reservedBytes = 256 << 20
     /// Bytes of stack that a program may use.

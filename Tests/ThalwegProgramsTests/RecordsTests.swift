@@ -54,6 +54,31 @@ import ThalwegPrograms
         }
     }
 
+    /// What the initialiser read is not taken for what a write read, when writes run again.
+    @Test func anInitialiserMayRead() throws {
+        let topic = try TestTopic(TestPrograms.module(.ordersWithRecords), arguments: "G")
+        let outcomes = try topic.write([
+            TestWrite("a", "a1"), TestWrite("x", "ga"), TestWrite("c", "c"), TestWrite("x", "t"),
+        ])
+        #expect(outcomes[1] == .put("got", "a1"))
+        // The calls above are made again, with the records that there are now.
+        #expect(
+            try topic.write([TestWrite("x", "gc"), TestWrite("x", "t"), TestWrite("c", "c")])[2]
+                == .put("c", number: 5))
+    }
+
+    /// 300 times 60,000 bytes are too much for one write, and nothing for many.
+    @Test func aWriteReadsNoMoreThanItMay() throws {
+        for batchSize in [1, 1000] {
+            let topic = try Self.topic(batchSize)
+            let value = "a" + String(repeating: "v", count: 60_000)
+            #expect(try topic.write("k", value) == .accepted)
+            #expect(try topic.write("x", "W") == .failed(.badImportCall))
+            let outcomes = try topic.write((0..<400).map { _ in TestWrite("x", "gk") })
+            #expect(outcomes.allSatisfy { $0 == .put("got", value) })
+        }
+    }
+
     @Test func aValueThatDoesNotFitIsToldByItsSize() throws {
         let topic = try Self.topic()
         #expect(try topic.write("x", "G") == .put("size", number: .max))

@@ -18,6 +18,10 @@ final class ProgramImports {
     /// Answers since the checkpoint, in order.
     var answers = AnswerRecord()
     var isReplaying = false
+    /// Whether answers are kept: not while a program is initialised, which is never done again.
+    var keepsAnswers = false
+    /// Where the answers of this call began.
+    var answersOfCall = 0
     var lines: [String] = []
     var linesLost = 0
     /// Why the last call was refused; the program trapped for it.
@@ -74,7 +78,7 @@ final class ProgramImports {
             key: (argument(0), argument(1)), outputSoFar: argument(2),
             value: (argument(3), argument(4)))
         guard let answer else {
-            return imports.refuse("topic.get was given memory or output that is not its own")
+            return imports.refuse("topic.get was given what is not its own, or read too much")
         }
         slots[0].i64 = answer
         return nil
@@ -158,11 +162,15 @@ final class ProgramImports {
     private func answer(
         _ found: UnsafeRawBufferPointer?, _ instance: ProgramInstance,
         _ value: (at: Int, capacity: Int)
-    ) -> Int64 {
+    ) -> Int64? {
         let size = found.map { Int64($0.count) } ?? -1
         let fits = found.map { $0.count <= value.capacity } ?? false
         let copied = fits ? found : nil
-        answers.append(size, copied)
+        if keepsAnswers {
+            let bytes = answers.byteCount - answersOfCall + (copied?.count ?? 0)
+            guard bytes <= ProgramLimits.answerBytes else { return nil }
+            answers.append(size, copied)
+        }
         return give(size, copied, instance, value)
     }
 

@@ -41,8 +41,8 @@ extension ProgramInstance {
 
     /// Throws `invalid_program_image` if kinds or count do not fit the module.
     func writeGlobals(_ values: [GlobalValue]) throws(ThalwegError) {
-        guard values.count == globals.count else {
-            throw ThalwegError(.invalidProgramImage, "the image has another number of globals")
+        guard values.count == globals.count, values.map(\.kind) == readGlobals().map(\.kind) else {
+            throw ThalwegError(.invalidProgramImage, "the image has other globals")
         }
         for (index, value) in values.enumerated() {
             var raw = wasmtime_val_t()
@@ -59,7 +59,7 @@ extension ProgramInstance {
     func grow(to bytes: Int) throws(ThalwegError) {
         var previous: UInt64 = 0
         let pages = (bytes - memoryBytes) / 65_536
-        if let error = wasmtime_memory_grow(context, &memory, UInt64(pages), &previous) {
+        if let error = wasmtime_memory_grow(context, memory, UInt64(pages), &previous) {
             throw ThalwegError(.invalidProgramImage, EngineMessage.text(ofError: error))
         }
         measure()

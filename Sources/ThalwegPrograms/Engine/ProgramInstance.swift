@@ -12,9 +12,10 @@ final class ProgramInstance {
     private let store: OpaquePointer
     let context: OpaquePointer
     private var raw = wasmtime_instance_t()
-    var memory = wasmtime_memory_t()
     var globals: [wasmtime_global_t] = []
-    private var functions = Functions()
+    /// Apart from the object, so that lending them to the engine costs no check of access.
+    let memory: UnsafeMutablePointer<wasmtime_memory_t>
+    private let functions: UnsafeMutablePointer<Functions>
     private unowned let imports: ProgramImports
     private let slots: UnsafeMutablePointer<wasmtime_val_raw_t>
 
@@ -30,8 +31,7 @@ final class ProgramInstance {
         var bigFree: wasmtime_func_t?
     }
 
-    var hasBig: Bool { functions.big != nil }
-    var hasLoad: Bool { functions.load != nil }
+    var hasLoad: Bool { functions.pointee.load != nil }
 
     /// Instantiates, and asks for the interface and the buffers, but does not initialise.
     ///
@@ -48,6 +48,10 @@ final class ProgramInstance {
         self.context = context
         self.imports = imports
         slots = .allocate(capacity: 5)
+        memory = .allocate(capacity: 1)
+        memory.initialize(to: wasmtime_memory_t())
+        functions = .allocate(capacity: 1)
+        functions.initialize(to: Functions())
         base = UnsafeMutableRawPointer(slots)
         let memoryLimit = min(limits.memoryBytes, ProgramLimits.reservedBytes)
         wasmtime_store_limiter(
@@ -60,6 +64,8 @@ final class ProgramInstance {
 
     deinit {
         slots.deallocate()
+        memory.deallocate()
+        functions.deallocate()
         wasmtime_store_delete(store)
     }
 
@@ -92,18 +98,18 @@ final class ProgramInstance {
         guard let memory = export("memory", THALWEG_EXTERN_MEMORY)?.of.memory else {
             throw ThalwegError(.invalidProgram, "the module has no memory")
         }
-        self.memory = memory
+        self.memory.pointee = memory
         for name in prepared.mutableGlobals {
             guard let global = export(name, THALWEG_EXTERN_GLOBAL)?.of.global else {
                 throw ThalwegError(.invalidProgram, "the module does not export \(name)")
             }
             globals.append(global)
         }
-        functions.batch = try function("topic_batch")
-        functions.load = export("topic_load", THALWEG_EXTERN_FUNC)?.of.func
-        functions.big = export("topic_big", THALWEG_EXTERN_FUNC)?.of.func
-        functions.bigFree = export("topic_big_free", THALWEG_EXTERN_FUNC)?.of.func
-        guard let base = wasmtime_memory_data(context, &self.memory) else {
+        functions.pointee.batch = try function("topic_batch")
+        functions.pointee.load = export("topic_load", THALWEG_EXTERN_FUNC)?.of.func
+        functions.pointee.big = export("topic_big", THALWEG_EXTERN_FUNC)?.of.func
+        functions.pointee.bigFree = export("topic_big_free", THALWEG_EXTERN_FUNC)?.of.func
+        guard let base = wasmtime_memory_data(context, self.memory) else {
             throw ThalwegError(.invalidProgram, "the module has no memory")
         }
         self.base = UnsafeMutableRawPointer(base)
@@ -202,7 +208,7 @@ final class ProgramInstance {
 
     /// Also done by imports, as they may be called after memory grew.
     func measure() {
-        memoryBytes = wasmtime_memory_data_size(context, &memory)
+        memoryBytes = wasmtime_memory_data_size(context, memory)
     }
 
     /// Runs the initialiser with the first bytes of the input buffer; gives the reject frame's size.
@@ -218,12 +224,12 @@ final class ProgramInstance {
     func batch(at address: Int, count: Int) throws(Trap) -> (consumed: Int, outputBytes: Int) {
         slots[0].i32 = Int32(truncatingIfNeeded: address)
         slots[1].i32 = Int32(truncatingIfNeeded: count)
-        try call(&functions.batch)
+        try call(&functions.pointee.batch)
         return halves
     }
 
     func load(at address: Int, count: Int) throws(Trap) -> (consumed: Int, outputBytes: Int) {
-        guard var function = functions.load else { return (0, 0) }
+        guard var function = functions.pointee.load else { return (0, 0) }
         slots[0].i32 = Int32(truncatingIfNeeded: address)
         slots[1].i32 = Int32(truncatingIfNeeded: count)
         try call(&function)
@@ -232,7 +238,7 @@ final class ProgramInstance {
 
     /// A place for `bytes` bytes, or nil if the program has none.
     func reserve(_ bytes: Int) throws(Trap) -> Int? {
-        guard var function = functions.big else { return nil }
+        guard var function = functions.pointee.big else { return nil }
         slots[0].i32 = Int32(truncatingIfNeeded: bytes)
         try call(&function)
         guard address != 0, address % 8 == 0, address + bytes <= memoryBytes else { return nil }
@@ -240,7 +246,7 @@ final class ProgramInstance {
     }
 
     func release(_ address: Int) throws(Trap) {
-        guard var function = functions.bigFree else { return }
+        guard var function = functions.pointee.bigFree else { return }
         slots[0].i32 = Int32(truncatingIfNeeded: address)
         try call(&function)
     }

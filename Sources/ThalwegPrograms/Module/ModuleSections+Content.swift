@@ -156,7 +156,8 @@ extension ModuleSections {
         return PreparedModule(
             bytes: bytes, hash: SHA256.hash(module), imports: imports,
             functions: exportedFunctions.keys.sorted(), initialMemoryBytes: memory.minimum * page,
-            mutableGlobals: names, stackTop: stackTop)
+            mutableGlobals: names, stackTop: stackTop,
+            readsRecords: imports.contains("topic.get"))
     }
 
     private func check(

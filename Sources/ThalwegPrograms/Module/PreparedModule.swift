@@ -21,7 +21,8 @@ public struct PreparedModule: Hashable, Sendable {
     /// Where the stack begins, if memory below it is dead between calls.
     let stackTop: UInt32?
 
-    var readsRecords: Bool { imports.contains("topic.get") }
+    /// Whether it imports `topic.get`.
+    let readsRecords: Bool
 
     /// Checks `module` and adds exports for what it does not export itself.
     ///

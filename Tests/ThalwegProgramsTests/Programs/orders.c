@@ -39,6 +39,9 @@ EXPORT(topic_init) int64_t topic_init(int32_t argument_bytes) {
   case 'L': for (;;) counter++;
   case 'T': __builtin_trap();
   case '?': return 12345;
+#ifdef RECORDS
+  case 'G': topic_get("k", 1, 0, found, sizeof found); break;
+#endif
   }
   __builtin_memcpy(note, input_buffer, argument_bytes < 64 ? argument_bytes : 64);
   return 0;
@@ -136,7 +139,10 @@ static void write_one(const input_frame *in, uint32_t input) {
   }
   case 'h': topic_get("k", 1, output_size, (void *)0xfffffff0u, 1 << 16); return;
   case 'H': topic_get("k", 1, 0xffffff00u, found, 1); return;
-  case 'w': for (;;) topic_get("k", 1, output_size, found, sizeof found);
+  case 'W':
+    for (int i = 0; i < 300; i++) topic_get("k", 1, output_size, found, sizeof found);
+    return;
+  case 'w': for (;;) topic_get("?", 1, output_size, found, sizeof found);
 #endif
 #ifdef BIG
   case 'B': emit(PUT, input, "big", 3, &big_calls, 4, 0); return;
