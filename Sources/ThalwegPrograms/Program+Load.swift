@@ -30,7 +30,7 @@ extension Program {
             }
             first += consumed
         }
-        takeCheckpoint()
+        isCheckpointStale = true
     }
 
     private func call(

@@ -16,6 +16,7 @@ extension Program {
         guard !counters.isFaulting else {
             return ProgramStep(first: first, count: batch.count - first, fault: .faulting)
         }
+        if isCheckpointStale { takeCheckpoint() }
         let fitting =
             oneByOne > 0 ? 1 : batch.fitting(from: first, alone: module.prepared.readsRecords)
         let lines = imports.lines.count
@@ -131,6 +132,7 @@ extension Program {
     func takeCheckpoint() {
         checkpoint.take(from: instance)
         imports.answers.truncate(0)
+        isCheckpointStale = false
     }
 
     /// Makes the program as it was after the last good call.

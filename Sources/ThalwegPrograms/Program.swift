@@ -22,6 +22,8 @@ public final class Program {
     let imports: ProgramImports
     var instance: ProgramInstance
     let checkpoint = Checkpoint()
+    /// Records were loaded since the checkpoint: it is taken anew before the first write.
+    var isCheckpointStale = true
     /// Writes that are given one at a time, as their batch failed.
     var oneByOne = 0
     /// Why it cannot run any more: the server broke a promise, not the program.
@@ -53,7 +55,6 @@ public final class Program {
         instance = try ProgramInstance(module, imports: imports, limits: limits)
         imports.instance = instance
         try initialise(arguments)
-        takeCheckpoint()
         imports.keepsAnswers = true
     }
 
@@ -72,7 +73,6 @@ public final class Program {
         instance = try ProgramInstance(module, imports: imports, limits: limits)
         imports.instance = instance
         try restore(image)
-        takeCheckpoint()
         imports.keepsAnswers = true
     }
 

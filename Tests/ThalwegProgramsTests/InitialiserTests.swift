@@ -56,7 +56,18 @@ import ThalwegPrograms
         let next = step.next()
         let result = try #require(next)
         #expect(Outcome(result) == .put("k", number: 20_001))
-        #expect(step.next() == nil)
+        let end = step.next()
+        #expect(end == nil)
+        // What was loaded is what a failing write is rolled back to.
+        batch.removeAll()
+        try TestWrite("k", "t").append(to: batch, offset: 2)
+        try TestWrite("k", "c").append(to: batch, offset: 3)
+        step = try program.run(batch)
+        let failed = step.next()
+        #expect(failed.map { Outcome($0) } == .failed(.unreachable))
+        step = try program.run(batch, from: 1)
+        let counted = step.next()
+        #expect(counted.map { Outcome($0) } == .put("k", number: 20_002))
     }
 
     @Test func aRecordThatIsRefusedRefusesTheDeployment() throws {
