@@ -96,7 +96,7 @@ struct ModuleBuild {
         }
         try FileManager.default.createDirectory(
             at: output.deletingLastPathComponent(), withIntermediateDirectories: true)
-        let status = try Toolchain.run(converter, [source.path, "-o", output.path])
+        let status = try ChildProcess.run(converter, [source.path, "-o", output.path])
         guard status == 0 else {
             throw BuildFailure("wat2wasm ended with status \(status); what it printed is above")
         }

@@ -11,16 +11,9 @@ struct Toolchain {
             throw BuildFailure(
                 "there is no swiftc on the PATH; install Swift 6.3 from https://swift.org/install")
         }
-        let output = Pipe()
-        let process = Process()
-        process.executableURL = compiler
-        process.arguments = ["-print-target-info"]
-        process.standardOutput = output
-        try process.run()
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
+        let (status, data) = try ChildProcess.output(of: compiler, ["-print-target-info"])
         let information = try? JSONSerialization.jsonObject(with: data) as? [String: Any]
-        guard process.terminationStatus == 0,
+        guard status == 0,
             let paths = information?["paths"] as? [String: Any],
             let resources = paths["runtimeResourcePath"] as? String
         else {
@@ -64,20 +57,9 @@ struct Toolchain {
                 "the toolchain has no \(tool) (\(file.path) is missing); "
                     + "install Swift 6.3 from https://swift.org/install")
         }
-        let status = try Toolchain.run(file, arguments)
+        let status = try ChildProcess.run(file, arguments)
         guard status == 0 else {
             throw BuildFailure("\(tool) ended with status \(status); what it printed is above")
         }
-    }
-
-    /// Runs a program to its end and gives its status.
-    static func run(_ program: URL, _ arguments: [String], in folder: URL? = nil) throws -> Int32 {
-        let process = Process()
-        process.executableURL = program
-        process.arguments = arguments
-        if let folder { process.currentDirectoryURL = folder }
-        try process.run()
-        process.waitUntilExit()
-        return process.terminationStatus
     }
 }

@@ -1543,7 +1543,7 @@ struct TestFrame {
 
     init(
         _ operation: Operation, key: [UInt8], value: [UInt8], mask: UInt64, metadata: [UInt8],
-        source: UInt16, offset: UInt64, time: UInt64, session: UInt64
+        source: UInt16, offset: UInt64, time: Int64, session: UInt64
     ) {
         let valueStart = InputFrame.headerSize + padded(key.count)
         let metadataStart = valueStart + padded(value.count)
@@ -1727,7 +1727,7 @@ public final class TestTopic<P: Program> {
     /// The number of the last write.
     public private(set) var offset: UInt64 = 0
     /// Of the next write: microseconds since 1970.
-    public var time: UInt64 = 1_700_000_000_000_000
+    public var time: Int64 = 1_700_000_000_000_000
     /// Of the next write.
     public var source: UInt16 = 1
     /// Of the next write.
@@ -2134,7 +2134,7 @@ public struct Write: ~Copyable, ~Escapable {
     public var offset: UInt64 { UInt64.load(from: frame + InputFrame.offset) }
 
     /// Microseconds since 1970, as the leader stamped them into the log: the only clock there is.
-    public var time: UInt64 { UInt64.load(from: frame + InputFrame.time) }
+    public var time: Int64 { Int64.load(from: frame + InputFrame.time) }
 
     /// The writer's session; 0 for none.
     public var session: UInt64 { UInt64.load(from: frame + InputFrame.session) }
@@ -2606,6 +2606,84 @@ struct BuildProgram: CommandPlugin {
 }
 
 """##),
+("Plugins/BuildProgram/ChildProcess.swift", ##"""
+import Foundation
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Another program, started and waited for. Foundation's `Process` is not used: where there is no
+/// loopback interface, as in some containers, its wait never returns.
+enum ChildProcess {
+    /// Runs a program to its end and gives its exit status; 128 and the signal's number where one
+    /// ended it. What it prints goes where this process prints.
+    static func run(_ program: URL, _ arguments: [String]) throws -> Int32 {
+        try wait(for: start(program, arguments, standardOutput: nil))
+    }
+
+    /// Runs a program to its end and gives what it printed.
+    static func output(of program: URL, _ arguments: [String]) throws -> (status: Int32, Data) {
+        let pipe = Pipe()
+        let child = try start(
+            program, arguments,
+            standardOutput: pipe.fileHandleForWriting.fileDescriptor)
+        try pipe.fileHandleForWriting.close()
+        let data = pipe.fileHandleForReading.readDataToEndOfFile()
+        return (try wait(for: child), data)
+    }
+
+    private static func start(
+        _ program: URL, _ arguments: [String], standardOutput: Int32?
+    ) throws -> pid_t {
+        #if canImport(Glibc)
+        var actions = posix_spawn_file_actions_t()
+        #else
+        var actions: posix_spawn_file_actions_t?
+        #endif
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        if let standardOutput {
+            posix_spawn_file_actions_adddup2(&actions, standardOutput, 1)
+        }
+        let environment = ProcessInfo.processInfo.environment.map { "\($0)=\($1)" }
+        var child: pid_t = 0
+        let code = withCStrings([program.path] + arguments) { arguments in
+            withCStrings(environment) { environment in
+                posix_spawn(&child, program.path, &actions, nil, arguments, environment)
+            }
+        }
+        guard code == 0 else {
+            throw BuildFailure("\(program.path) cannot be run: \(String(cString: strerror(code)))")
+        }
+        return child
+    }
+
+    private static func wait(for child: pid_t) throws -> Int32 {
+        var status: Int32 = 0
+        while waitpid(child, &status, 0) < 0 {
+            guard errno == EINTR else {
+                throw BuildFailure("waiting for a tool: \(String(cString: strerror(errno)))")
+            }
+        }
+        // As wait(2) lays it out: the low seven bits are the signal, the next byte the status.
+        return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + (status & 0x7F)
+    }
+
+    /// Lends a null-terminated list of C strings.
+    private static func withCStrings<Result>(
+        _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
+    ) -> Result {
+        // Safe: the copies live until `body` has returned.
+        let copies = strings.map { strdup($0) }
+        defer { for copy in copies { free(copy) } }
+        return body(copies + [nil])
+    }
+}
+
+"""##),
 ("Plugins/BuildProgram/ModuleBuild.swift", ##"""
 import Foundation
 
@@ -2705,7 +2783,7 @@ struct ModuleBuild {
         }
         try FileManager.default.createDirectory(
             at: output.deletingLastPathComponent(), withIntermediateDirectories: true)
-        let status = try Toolchain.run(converter, [source.path, "-o", output.path])
+        let status = try ChildProcess.run(converter, [source.path, "-o", output.path])
         guard status == 0 else {
             throw BuildFailure("wat2wasm ended with status \(status); what it printed is above")
         }
@@ -2762,16 +2840,9 @@ struct Toolchain {
             throw BuildFailure(
                 "there is no swiftc on the PATH; install Swift 6.3 from https://swift.org/install")
         }
-        let output = Pipe()
-        let process = Process()
-        process.executableURL = compiler
-        process.arguments = ["-print-target-info"]
-        process.standardOutput = output
-        try process.run()
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
+        let (status, data) = try ChildProcess.output(of: compiler, ["-print-target-info"])
         let information = try? JSONSerialization.jsonObject(with: data) as? [String: Any]
-        guard process.terminationStatus == 0,
+        guard status == 0,
             let paths = information?["paths"] as? [String: Any],
             let resources = paths["runtimeResourcePath"] as? String
         else {
@@ -2815,21 +2886,10 @@ struct Toolchain {
                 "the toolchain has no \(tool) (\(file.path) is missing); "
                     + "install Swift 6.3 from https://swift.org/install")
         }
-        let status = try Toolchain.run(file, arguments)
+        let status = try ChildProcess.run(file, arguments)
         guard status == 0 else {
             throw BuildFailure("\(tool) ended with status \(status); what it printed is above")
         }
-    }
-
-    /// Runs a program to its end and gives its status.
-    static func run(_ program: URL, _ arguments: [String], in folder: URL? = nil) throws -> Int32 {
-        let process = Process()
-        process.executableURL = program
-        process.arguments = arguments
-        if let folder { process.currentDirectoryURL = folder }
-        try process.run()
-        process.waitUntilExit()
-        return process.terminationStatus
     }
 }
 

@@ -20,7 +20,7 @@ struct ProgramTest: ParsableCommand {
         }
         do {
             let swift = try Toolchain.find().binaries.appendingPathComponent("swift")
-            let status = try Toolchain.run(
+            let status = try ChildProcess.run(
                 swift, ["test", "--disable-xctest", "--package-path", folder.path])
             guard status == 0 else {
                 throw BuildFailure("the tests failed; what they printed is above")
