@@ -17,15 +17,15 @@ make --no-print-directory lint
 step "engine of programs"
 sh scripts/get-wasmtime.sh
 
+step "programs"
+scripts/programs.sh
+
 step "build"
 "$swift" build -j "$jobs" --build-tests
 
 step "tests"
 export THALWEG_CRASH_ROUNDS=${THALWEG_CRASH_ROUNDS:-50}
 "$swift" test --skip-build --disable-xctest 2>&1 | tee "$log"
-
-step "programs"
-scripts/programs.sh
 
 step "README"
 THALWEG=.build/debug/thalweg scripts/readme.sh
