@@ -33,7 +33,9 @@ import Testing
     ]
 
     @Test func eachTargetImportsOnlyWhatItsRoomMaySee() throws {
-        for file in try SourceTree.files(in: "Sources", ["swift"]) {
+        // The copy of the kit is text, with import lines of its own.
+        for file in try SourceTree.files(in: "Sources", ["swift"])
+        where file.path != KitDocument.path {
             let target = try #require(file.target)
             let allowed = try #require(Self.allowed[target], "no rule for target \(target)")
             for line in file.lines {

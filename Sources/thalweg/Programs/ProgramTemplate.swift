@@ -97,10 +97,10 @@ enum ProgramTemplate: String, CaseIterable, ExpressibleByArgument {
             of: "\\b\(example)(Tests)?\\b", with: "\(module)$1", options: .regularExpression)
     }
 
+    // The first two lines are one here: a line that begins with `import` counts as one of this file.
     private static func manifest(_ module: String, _ package: String) -> String {
         """
-        // swift-tools-version: 6.2
-        import PackageDescription
+        // swift-tools-version: 6.2\nimport PackageDescription
 
         let package = Package(
             name: "\(package)",
