@@ -7,6 +7,7 @@
 //   u8 3 │ u32 topic
 //   u8 5 │ u32 topic │ u64 first offset │ u32 changes, as a history chunk has them
 //   u8 6 │ u32 topic │ sessions
+//   u8 8 │ u32 topic │ u64 first offset │ u32 changes, which are in a file
 //   u8 7 │ u32 topic │ i64 deployed at │ u64 inputs │ deployment │ array image
 //   u8 4 │ u32 topic      dropped since: the log behind the snapshot says so
 public import ThalwegModel
@@ -26,6 +27,7 @@ extension Partition {
         static let history: UInt8 = 5
         static let sessions: UInt8 = 6
         static let program: UInt8 = 7
+        static let storedHistory: UInt8 = 8
     }
 
     /// Fixes the state as it is now; writes may go on at once.
@@ -62,11 +64,13 @@ extension Partition {
                 return writer.bytes
             }
             if let part = walk.history.popLast() {
-                var writer = ByteWriter(reserving: part.bytes + 32)
-                writer.integer(Block.history)
+                let isInFile = part.chunk.isStored && part.count == part.chunk.count
+                var writer = ByteWriter(reserving: isInFile ? 32 : part.bytes + 32)
+                writer.integer(isInFile ? Block.storedHistory : Block.history)
                 writer.integer(topic.rawValue)
                 writer.integer(part.chunk.firstOffset)
                 writer.integer(UInt32(part.count))
+                if isInFile { return writer.bytes }
                 writer.raw(part.chunk.contents.prefix(part.bytes))
                 return writer.bytes
             }
@@ -141,6 +145,8 @@ extension Partition {
             let contents = try reader.bytes(reader.remaining)
             try box.state.history.restore(
                 try HistoryChunk(firstOffset: first, count: count, contents: contents))
+        case Block.storedHistory:
+            try loadStored(topic, &reader)
         case Block.sessions:
             let box = try required(topic)
             box.state.sessions = try SessionTable(from: &reader)
@@ -157,5 +163,21 @@ extension Partition {
             throw TopicState.strangeEntry("a snapshot block of kind \(kind)")
         }
         try reader.finish()
+    }
+
+    private func loadStored(
+        _ topic: TopicID, _ reader: inout ByteReader
+    ) throws(ThalwegError) {
+        let name = HistoryName(topic: topic, firstOffset: Offset(try reader.integer()))
+        let count = Int(try reader.integer(UInt32.self))
+        guard let stored = try historyLibrary?.open(name), stored.positions.count == count else {
+            throw ThalwegError(
+                .logDamaged,
+                "the snapshot names \(count) changes of topic \(topic) from offset "
+                    + "\(name.firstOffset), which are not there",
+                advice: "restore the data directory from a backup")
+        }
+        try required(topic).state.history.restore(
+            HistoryChunk(firstOffset: name.firstOffset.rawValue, stored))
     }
 }

@@ -15,6 +15,9 @@ public final class Partition {
     private let seed: UInt64
     public let limits: Limits
     var feedScratch = FeedScratch()
+    /// Who has the stored parts of histories; without, histories are in memory.
+    public var historyLibrary: (any HistoryLibrary)?
+    var forgottenHistory: [HistoryName] = []
     /// Who makes programs; without, topics have none.
     public var programs: (any TopicPrograms)?
 
@@ -265,8 +268,9 @@ public final class Partition {
     }
 
     private func create(_ topic: TopicID, _ definition: TopicDefinition) throws(ThalwegError) {
-        topics[topic.rawValue] = TopicBox(
-            try TopicState(id: topic, definition: definition, seed: seed))
+        let box = TopicBox(try TopicState(id: topic, definition: definition, seed: seed))
+        box.state.history.chunkBytes = limits.historyChunkBytes
+        topics[topic.rawValue] = box
     }
 
     func restore(
@@ -296,6 +300,9 @@ public final class Partition {
 
     private func drop(_ topic: TopicID) -> [Completion] {
         guard let box = topics.removeValue(forKey: topic.rawValue) else { return [] }
+        forgottenHistory += box.state.history.storedFirstOffsets().map {
+            HistoryName(topic: topic, firstOffset: Offset($0))
+        }
         var completions = box.state.queue.takeAll().map {
             Completion(
                 token: $0.token, lastOffset: .start,

@@ -41,6 +41,8 @@ public struct Limits: Hashable, Sendable {
     public var subscriptionsPerConnection = 1_024
     /// Bytes of all records, indexes and pending windows; writes are refused beyond it.
     public var memoryBytes = 8 << 30
+    /// Bytes of a topic's history that are kept in memory before they go to a file.
+    public var historyChunkBytes = 1 << 20
     /// Bytes that a connection may have waiting to be merged before the server stops reading it.
     public var unmergedBytesPerConnection = 4 << 20
     /// Bytes that may wait in a connection's outgoing buffer before its reader counts as slow.

@@ -14,7 +14,14 @@ struct Verify: ParsableCommand {
     var json = false
 
     func run() throws {
-        let report = try LogVerifier(directory: data).verify()
+        var report = try LogVerifier(directory: data).verify()
+        do throws(ThalwegError) {
+            let history = try HistoryShelf(directory: data).verify()
+            report.files += history.files
+            report.bytes += UInt64(history.bytes)
+        } catch {
+            report.firstError = report.firstError ?? error
+        }
         if json {
             writeLine(
                 JSON.members([

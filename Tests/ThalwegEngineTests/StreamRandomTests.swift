@@ -12,6 +12,7 @@ import ThalwegWire
         var run = try StreamRun(seed: seed)
         for _ in 0..<1_500 { try run.step() }
         try run.compare()
+        #expect(run.library.opened > 0, "seed \(seed): a snapshot has named a stored chunk")
         #expect(run.repeats > 20 && run.refusedNumbers > 5, "seed \(seed) has met every case")
     }
 }
@@ -23,6 +24,8 @@ private struct StreamRun {
     var naive: NaiveStream
     var layout: RowLayout?
     let generator: WriteGenerator
+    /// Small chunks of the leader's history go here.
+    let library = MemoryLibrary()
     let leader: Partition
     var follower: Partition
     var now: Int64 = 1_000
@@ -56,15 +59,31 @@ private struct StreamRun {
         naive = NaiveStream(definition)
         layout = try schema.map { try RowLayout($0) }
         generator = try WriteGenerator(&random, kind: kind)
-        leader = Partition(seed: seed)
-        follower = Partition(seed: seed ^ 77)
+        leader = StreamRun.partition(seed, library)
+        follower = StreamRun.partition(seed ^ 77, library)
         for partition in [leader, follower] {
             _ = try partition.apply(createEntry(id, definition))
         }
     }
 
+    private static func partition(_ seed: UInt64, _ library: MemoryLibrary) -> Partition {
+        var limits = Limits()
+        limits.historyChunkBytes = 3_000
+        let partition = Partition(seed: seed, limits: limits)
+        partition.historyLibrary = library
+        return partition
+    }
+
+    private func store() {
+        guard let piece = leader.takeUnstoredHistory(id) else { return }
+        let name = HistoryName(topic: id, firstOffset: piece.firstOffset)
+        #expect(leader.takeUnstoredHistory(id) == nil, "one at a time")
+        leader.historyStored(name, library.keep(piece))
+    }
+
     mutating func step() throws {
         now += Int64(random.below(500))
+        if random.once(in: 10) { store() }
         switch random.below(20) {
         case 0: try snapshot()
         case 1 where random.once(in: 10): try migrate()
@@ -161,7 +180,7 @@ private struct StreamRun {
     private mutating func snapshot() throws {
         try commit()
         var snapshot = leader.beginSnapshot()
-        let restored = Partition(seed: seed ^ random.next())
+        let restored = StreamRun.partition(seed ^ random.next(), library)
         var isSending = true
         while let block = leader.nextBlock(&snapshot, limit: 200 + random.below(2_000)) {
             try restored.load(block)
@@ -226,5 +245,49 @@ extension NaiveChange {
             metadata: change.metadata.map { Array($0) },
             sources: change.sources.map(\.rawValue), source: change.origin?.source.rawValue ?? 0,
             time: 0)
+    }
+}
+
+/// Stored chunks in memory.
+final class MemoryLibrary: HistoryLibrary {
+    private var kept: [HistoryName: MemoryChunk] = [:]
+    private(set) var opened = 0
+
+    func keep(_ piece: HistoryPiece) -> StoredHistory {
+        let chunk = MemoryChunk(piece)
+        kept[HistoryName(topic: piece.topic, firstOffset: piece.firstOffset)] = chunk
+        return chunk.lent
+    }
+
+    func open(_ name: HistoryName) throws(ThalwegError) -> StoredHistory {
+        opened += 1
+        guard let chunk = kept[name] else { throw ThalwegError(.logDamaged, "no such chunk") }
+        return chunk.lent
+    }
+}
+
+private final class MemoryChunk {
+    private let contents: UnsafeMutableRawBufferPointer
+    private let positions: UnsafeMutableBufferPointer<UInt32>
+    private let times: (Int64, Int64)
+
+    init(_ piece: HistoryPiece) {
+        contents = .allocate(byteCount: piece.contents.count, alignment: 16)
+        contents.copyBytes(from: piece.contents)
+        positions = .allocate(capacity: piece.positions.count)
+        _ = positions.initialize(from: piece.positions)
+        times = (piece.firstTime, piece.lastTime)
+    }
+
+    deinit {
+        contents.deallocate()
+        positions.deallocate()
+    }
+
+    var lent: StoredHistory {
+        StoredHistory(
+            contents: UnsafeRawBufferPointer(contents),
+            positions: UnsafeBufferPointer(positions), firstTime: times.0, lastTime: times.1,
+            owner: self, check: {})
     }
 }

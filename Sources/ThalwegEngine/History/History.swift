@@ -10,6 +10,13 @@ import ThalwegModel
 struct History {
     private(set) var chunks: [HistoryChunk] = []
     private(set) var bytes = 0
+    /// Bytes of a usual chunk: one change may need more.
+    var chunkBytes = 1 << 20
+    /// Chunks from the front that are stored.
+    private var storedChunks = 0
+    private var isStoring = false
+    /// First offsets of stored chunks that are gone.
+    private var forgotten: [UInt64] = []
 
     var isEmpty: Bool { chunks.isEmpty }
 
@@ -24,7 +31,7 @@ struct History {
             bytes += last.bytes - before
             return
         }
-        let chunk = HistoryChunk(firstOffset: offset, bytes: size)
+        let chunk = HistoryChunk(firstOffset: offset, bytes: max(size, chunkBytes))
         chunk.append(draft)
         chunks.append(chunk)
         bytes += chunk.bytes
@@ -103,10 +110,46 @@ struct History {
                 dropped += 1
             }
         }
+        guard dropped > 0 else { return }
         for chunk in chunks.prefix(dropped) {
             bytes -= chunk.bytes
+            if chunk.isStored { forgotten.append(chunk.firstOffset) }
         }
-        if dropped > 0 { chunks.removeFirst(dropped) }
+        chunks.removeFirst(dropped)
+        storedChunks = max(0, storedChunks - dropped)
+    }
+
+    // MARK: Chunks that lie in files
+
+    /// The next chunk to be stored, if there is one that grows no more.
+    mutating func beginStoring() -> HistoryChunk? {
+        guard !isStoring, storedChunks + 1 < chunks.count else { return nil }
+        isStoring = true
+        return chunks[storedChunks]
+    }
+
+    mutating func endStoring(_ firstOffset: UInt64, _ stored: StoredHistory?) {
+        isStoring = false
+        guard let stored else { return }
+        guard storedChunks < chunks.count, chunks[storedChunks].firstOffset == firstOffset else {
+            // It was forgotten meanwhile.
+            forgotten.append(firstOffset)
+            return
+        }
+        bytes -= chunks[storedChunks].bytes
+        chunks[storedChunks].adopt(stored)
+        bytes += chunks[storedChunks].bytes
+        storedChunks += 1
+    }
+
+    mutating func takeForgotten() -> [UInt64] {
+        defer { forgotten = [] }
+        return forgotten
+    }
+
+    /// The whole history is forgotten: the topic goes.
+    func storedFirstOffsets() -> [UInt64] {
+        chunks.filter(\.isStored).map(\.firstOffset) + forgotten
     }
 
     /// Puts a chunk of a snapshot back.
@@ -116,5 +159,6 @@ struct History {
         }
         chunks.append(chunk)
         bytes += chunk.bytes
+        if chunk.isStored { storedChunks = chunks.count }
     }
 }

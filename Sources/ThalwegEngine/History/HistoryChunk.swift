@@ -19,56 +19,96 @@ import ThalwegModel
 final class HistoryChunk {
     static let headerSize = 48
     static let none = UInt32.max
-    /// Bytes of a usual chunk: one change may need more.
-    static let usualBytes = 1 << 20
 
     let firstOffset: UInt64
-    private let base: UnsafeMutableRawPointer
+    /// Its own memory, or that of `stored`.
+    private var base: UnsafeRawPointer
+    /// `nil` once it is stored.
+    private var own: UnsafeMutableRawPointer?
     private let capacity: Int
     private(set) var used = 0
-    /// Where each change begins.
-    private(set) var positions: [UInt32] = []
+    /// Where each change begins, until it is stored.
+    private var positions: [UInt32] = []
+    private(set) var count = 0
     private(set) var firstTime: Int64 = 0
     private(set) var lastTime: Int64 = 0
+    private var stored: StoredHistory?
 
     init(firstOffset: UInt64, bytes: Int) {
         self.firstOffset = firstOffset
-        capacity = max(bytes, HistoryChunk.usualBytes)
-        base = .allocate(byteCount: capacity, alignment: 16)
+        capacity = bytes
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
+        own = memory
+        base = UnsafeRawPointer(memory)
+    }
+
+    /// A chunk that lies in a file.
+    init(firstOffset: UInt64, _ stored: StoredHistory) {
+        self.firstOffset = firstOffset
+        capacity = 0
+        // Safe: contents that are there have an address; those of no bytes are never read.
+        base = stored.contents.baseAddress ?? UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped
+        used = stored.contents.count
+        count = stored.positions.count
+        firstTime = stored.firstTime
+        lastTime = stored.lastTime
+        self.stored = stored
     }
 
     deinit {
-        base.deallocate()
+        own?.deallocate()
     }
 
-    var count: Int { positions.count }
     var lastOffset: UInt64 { firstOffset + UInt64(count) - 1 }
+    var isStored: Bool { stored != nil }
+    var allPositions: [UInt32] { stored.map { Array($0.positions) } ?? positions }
     /// Memory it takes.
-    var bytes: Int { capacity + positions.capacity * 4 }
+    var bytes: Int { own == nil ? 256 : capacity + positions.capacity * 4 }
     /// Its changes, as they lie.
     var contents: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: used) }
 
-    func hasRoom(_ bytes: Int) -> Bool { used + bytes <= capacity }
+    func hasRoom(_ bytes: Int) -> Bool { own != nil && used + bytes <= capacity }
 
-    /// The change with this place in the chunk, good as long as the chunk is.
+    /// The change with this place in the chunk, good as long as the chunk is and is not stored.
     func change(_ place: Int) -> HistoryChange {
-        HistoryChange(base + Int(positions[place]), offset: firstOffset + UInt64(place))
+        guard let stored else {
+            return HistoryChange(
+                base + Int(positions[place]), offset: firstOffset + UInt64(place))
+        }
+        stored.check()
+        return HistoryChange(
+            base + Int(stored.positions[place]), offset: firstOffset + UInt64(place))
+    }
+
+    /// Lies elsewhere from now on: its own memory goes. It grows no more.
+    func adopt(_ stored: StoredHistory) {
+        precondition(
+            stored.contents.count == used && stored.positions.count == count,
+            "what was stored is this chunk")
+        // Safe: as in `init`.
+        base = stored.contents.baseAddress ?? base
+        self.stored = stored
+        own?.deallocate()
+        own = nil
+        positions = []
     }
 
     func append(_ draft: HistoryDraft) {
         let size = draft.size
         precondition(hasRoom(size), "the caller has looked for room")
         // Safe: the room is there, and `size` is the sum of all that is stored here.
-        let start = base + used
+        guard let own else { preconditionFailure("a stored chunk grows no more") }
+        let start = own + used
         start.initializeMemory(as: UInt64.self, repeating: 0, count: size / 8)
         draft.store(at: start, size: size)
         note(draft.time)
         positions.append(UInt32(used))
+        count += 1
         used += size
     }
 
     private func note(_ time: Int64) {
-        if positions.isEmpty { firstTime = time }
+        if count == 0 { firstTime = time }
         lastTime = time
     }
 
@@ -87,20 +127,20 @@ final class HistoryChunk {
             let size = Int(contents.loadUnaligned(fromByteOffset: position, as: UInt32.self))
             guard size >= HistoryChunk.headerSize, size % 8 == 0, contents.count - position >= size
             else { throw TopicState.strangeEntry("a change of \(size) bytes in the history") }
+            guard let own else { preconditionFailure("a new chunk has memory") }
             // Safe: the room was taken for all of `contents`.
-            (base + used).copyMemory(
+            (own + used).copyMemory(
                 from: UnsafeRawBufferPointer(rebasing: contents[position...]).baseAddress
                     .unsafelyUnwrapped, byteCount: size)
-            positions.append(UInt32(used))
-            used += size
-            position += size
-            let change = change(place)
+            let change = HistoryChange(own + used, offset: firstOffset + UInt64(place))
             guard change.isWhole else {
                 throw TopicState.strangeEntry("a change whose parts are larger than itself")
             }
-            positions.removeLast()
             note(change.time)
-            positions.append(UInt32(used - size))
+            positions.append(UInt32(used))
+            self.count += 1
+            used += size
+            position += size
         }
         guard position == contents.count else {
             throw TopicState.strangeEntry("a history with more than its changes")

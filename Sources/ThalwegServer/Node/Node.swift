@@ -49,14 +49,17 @@ final class Node: @unchecked Sendable {
         for warning in opened.warnings {
             logger.warning("recovery", metadata: ["warning": "\(warning)"])
         }
+        let library = ShelfLibrary(try HistoryShelf(directory: options.dataDirectory))
         let recovery = try Recovery(
-            opened, loops: eventLoops, options: options, programs: programs, logger: logger)
+            opened, loops: eventLoops, options: options, library: library, programs: programs,
+            logger: logger)
         log = opened.log
         loops = eventLoops.enumerated().map { number, loop in
             PartitionLoop(
                 number: number, loop: loop, partition: recovery.partitions[number],
-                log: opened.log, logger: logger)
+                log: opened.log, library: library, logger: logger)
         }
+        try library.tidy()
         catalog = CatalogLoop(
             loop: eventLoops[0], catalog: recovery.catalog, log: opened.log, logger: logger)
         serverID = UniqueID(high: .random(in: 1 ... .max), low: .random(in: 0 ... .max))
@@ -195,6 +198,9 @@ final class Node: @unchecked Sendable {
             logger.error("a snapshot failed", metadata: ["reason": "\(error)"])
         } else {
             logger.info("snapshot taken", metadata: ["index": "\(log.statistics.snapshotIndex)"])
+            for partition in loops {
+                partition.loop.execute { partition.removeForgottenHistory() }
+            }
         }
         snapshots.withLock { $0.isRunning = false }
     }

@@ -17,7 +17,9 @@ final class PartitionLoop: @unchecked Sendable {
     let loop: any EventLoop
     let number: Int
     private let log: any CommitLog
-    private let logger: Logger
+    let logger: Logger
+    /// Where histories go that outgrow memory.
+    let library: ShelfLibrary?
 
     // On `loop` only:
     let partition: Partition
@@ -37,6 +39,8 @@ final class PartitionLoop: @unchecked Sendable {
     /// Entries that the log could not take, in order; writes are refused while there are any.
     private var refused: [(topic: TopicID, entry: [UInt8])] = []
     private(set) var refusal: ThalwegError?
+    /// History files that the snapshot under way does not need.
+    var forgottenHistory: [HistoryName] = []
     /// Who waits for a deployment or removal, in the order of their entries.
     var programChanges: [TopicID: [(ThalwegError?) -> Void]] = [:]
     private var snapshot: SnapshotPump?
@@ -51,8 +55,10 @@ final class PartitionLoop: @unchecked Sendable {
     }
 
     init(
-        number: Int, loop: any EventLoop, partition: Partition, log: any CommitLog, logger: Logger
+        number: Int, loop: any EventLoop, partition: Partition, log: any CommitLog,
+        library: ShelfLibrary?, logger: Logger
     ) {
+        self.library = library
         self.number = number
         self.loop = loop
         self.partition = partition
@@ -287,6 +293,7 @@ final class PartitionLoop: @unchecked Sendable {
                 subscriptions.applied(applied)
                 offsetWaiters.applied(applied)
                 changed?(applied)
+                if applied.after > applied.before { storeHistory(applied.topic) }
                 if applied.kind == .window {
                     partition.recycle(applied.topic, entry: entry.payload)
                 }
@@ -325,6 +332,7 @@ final class PartitionLoop: @unchecked Sendable {
     /// Fixes the partition's state at the last applied entry and writes it out in pieces.
     func beginSnapshot() {
         loop.assertInEventLoop()
+        collectForgottenHistory()
         snapshot = SnapshotPump(partition: partition, snapshot: partition.beginSnapshot())
     }
 

@@ -12,14 +12,17 @@ struct Recovery {
     /// - Throws: `log_damaged`: what passed its checksum does not make a state.
     init(
         _ opened: OpenedLog, loops: [any EventLoop], options: ServerOptions,
-        programs: any TopicPrograms, logger: Logger
+        library: any HistoryLibrary, programs: any TopicPrograms, logger: Logger
     ) throws(ThalwegError) {
         let limits = options.limits
         let catalog = Catalog(
             limits: limits, defaultWindowMicroseconds: options.windowMicroseconds)
         let seed = UInt64.random(in: .min ... .max)
         let partitions = loops.map { _ in Partition(seed: seed, limits: limits) }
-        for partition in partitions { partition.programs = programs }
+        for partition in partitions {
+            partition.programs = programs
+            partition.historyLibrary = library
+        }
         self.catalog = catalog
         self.partitions = partitions
         let feed = RecoveryFeed(partitions: partitions, loops: loops)

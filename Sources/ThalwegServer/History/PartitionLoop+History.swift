@@ -1,0 +1,60 @@
+import Logging
+import NIOCore
+import NIOPosix
+import ThalwegEngine
+import ThalwegLog
+import ThalwegModel
+
+// Histories move to files as they grow: a chunk that is full is written by another thread and, when
+// it is durable, mapped in the place of its memory.
+extension PartitionLoop {
+    /// Stores the oldest chunk of the topic's history that is full, one at a time.
+    func storeHistory(_ topic: TopicID) {
+        loop.assertInEventLoop()
+        guard let library, let piece = partition.takeUnstoredHistory(topic) else { return }
+        let name = HistoryName(topic: topic, firstOffset: piece.firstOffset)
+        NIOThreadPool.singleton.submit { [self] state in
+            guard case .active = state else { return }
+            do throws(ThalwegError) {
+                let file = try library.shelf.store(
+                    HistoryStretch(
+                        topic: topic.rawValue, firstOffset: piece.firstOffset.rawValue,
+                        firstTime: piece.firstTime, lastTime: piece.lastTime,
+                        contents: piece.contents, positions: piece.positions))
+                loop.execute { [self] in
+                    partition.historyStored(name, ShelfLibrary.lend(file))
+                    storeHistory(topic)
+                }
+            } catch {
+                // It stays in memory and is tried again when the next chunk is full.
+                logger.error("history cannot be stored", metadata: ["reason": "\(error)"])
+                loop.execute { [self] in partition.historyStored(name, nil) }
+            }
+        }
+    }
+
+    /// A snapshot begins: what was forgotten before it is not named by it.
+    func collectForgottenHistory() {
+        forgottenHistory += partition.takeForgottenHistory()
+    }
+
+    /// That snapshot is durable.
+    func removeForgottenHistory() {
+        let names = forgottenHistory
+        forgottenHistory = []
+        guard let library, !names.isEmpty else { return }
+        NIOThreadPool.singleton.submit { [logger] state in
+            guard case .active = state else { return }
+            for name in names {
+                do throws(ThalwegError) {
+                    try library.shelf.remove(
+                        topic: name.topic.rawValue, firstOffset: name.firstOffset.rawValue)
+                } catch {
+                    // The next start removes it.
+                    logger.warning(
+                        "a history file stays behind", metadata: ["reason": "\(error)"])
+                }
+            }
+        }
+    }
+}
