@@ -17,9 +17,11 @@ public struct ClientOptions: Sendable {
     /// The secret that says who it is; empty where none is needed.
     public var token: String
     public var source: Source
-    /// How often the client is heard at least.
+    /// How often the client is heard at least. Shorter than the deadline, or it will die.
     public var heartbeat: Duration = .seconds(15)
-    /// Silence after which either side takes the other for dead.
+    /// Silence after which either side takes the other for dead, and what this client's source
+    /// asserted is retracted; zero is never. Clients of any source without a deadline are one
+    /// source.
     public var livenessDeadline: Duration = .seconds(30)
     /// How long one attempt to connect and shake hands may take.
     public var connectTimeout: Duration = .seconds(10)

@@ -25,8 +25,7 @@ extension ConnectionState {
         case .welcome:
             return greeted(try Welcome(frame.payload))
         case .error:
-            let error = try ErrorMessage(frame.payload).error
-            return ConnectionState.isPassing(error.code) ? lost(error) : close(error)
+            return refused(try ErrorMessage(frame.payload).error)
         default:
             throw ThalwegError(
                 .invalidFrame,
@@ -37,7 +36,7 @@ extension ConnectionState {
     }
 
     /// Refusals of a greeting that may not be repeated at the next attempt.
-    private static func isPassing(_ code: ErrorCode) -> Bool {
+    static func isPassing(_ code: ErrorCode) -> Bool {
         // A source may still be held by this client's lost connection, until its deadline.
         let passing: Set<ErrorCode> = [
             .sourceClaimed, .tooManyConnections, .shuttingDown, .memoryLimit, .notLeader,

@@ -33,7 +33,10 @@ struct ConnectionState {
         var confirms: UInt64 = 0
     }
 
-    let hello: Hello
+    /// How the client presents itself: any source becomes, after the first greeting, the one that
+    /// it was given.
+    var hello: Hello
+    private let firstClaim: SourceClaim
     let policy: ReconnectPolicy
     let timing: ConnectionTiming
     var phase = Phase.idle
@@ -73,6 +76,7 @@ struct ConnectionState {
     /// - Parameter seed: for the jitter of reconnects.
     init(_ options: ClientOptions, seed: UInt64) {
         hello = options.hello
+        firstClaim = options.hello.claim
         policy = options.reconnect
         timing = ConnectionTiming(options)
         randomState = seed
@@ -113,6 +117,10 @@ struct ConnectionState {
         }
         phase = .ready
         self.welcome = welcome
+        // Who comes back in time loses nothing, also without a name.
+        if firstClaim == .any, hello.livenessDeadlineMilliseconds > 0, welcome.source != .none {
+            hello.claim = .numbered(welcome.source)
+        }
         generation += 1
         failures = 0
         farewell = nil
@@ -122,6 +130,16 @@ struct ConnectionState {
         actions += openSubscriptions()
         actions.append(.wakeSender)
         return actions
+    }
+
+    /// The server refused the greeting.
+    mutating func refused(_ error: ThalwegError) -> [ConnectionAction] {
+        if error.code == .sourceRequired, firstClaim == .any, hello.claim != .any {
+            // The source died meanwhile: another one will do.
+            hello.claim = .any
+            return lost(error)
+        }
+        return ConnectionState.isPassing(error.code) ? lost(error) : close(error)
     }
 
     /// The channel could not be opened, or is closed, or must not be trusted any more.

@@ -16,6 +16,8 @@ public final class Catalog {
         public let id: SourceID
         /// Empty: the server chose the identity and may give it to somebody else later.
         public let name: String
+        /// How long it outlives its last holder; 0 is for ever.
+        public let deadlineMilliseconds: UInt32
     }
 
     private var topics: [String: Topic] = [:]
@@ -145,22 +147,35 @@ public final class Catalog {
 
     /// Plans an identity for a source: a new one for an unknown name, or any free one.
     ///
-    /// - Parameter isTaken: identities that must not be given, such as those claimed right now.
+    /// - Parameters:
+    ///   - isReserved: the server's own sources take the last numbers, others the first.
+    ///   - isTaken: identities that must not be given, such as those claimed right now.
     public func planSource(
-        name: String, time: Timestamp, isTaken: (SourceID) -> Bool
+        name: String, deadlineMilliseconds: UInt32, time: Timestamp, isReserved: Bool = false,
+        isTaken: (SourceID) -> Bool
     ) throws(ThalwegError) -> (SourceID, [UInt8]) {
         for number in 1...UInt16.max {
-            let id = SourceID(number)
+            let id = SourceID(isReserved ? 0 &- number : number)
             guard sources[id] == nil, !isTaken(id) else { continue }
-            let entry = entry(.registerSource, TopicID(0), time) { writer in
-                writer.integer(number)
-                writer.text(name)
-            }
-            return (id, entry)
+            return (id, entry(Source(id: id, name: name, deadlineMilliseconds), time))
         }
         throw .exceeded(
             .tooManySources, "the number of sources", value: Limits.sources + 1,
             limit: Limits.sources, advice: "share a source, or forget sources that are gone")
+    }
+
+    /// Plans another deadline for a source; `nil` where it has this one.
+    public func planDeadline(
+        _ id: SourceID, milliseconds: UInt32, time: Timestamp
+    ) -> [UInt8]? {
+        guard let source = sources[id], source.deadlineMilliseconds != milliseconds else {
+            return nil
+        }
+        return entry(Source(id: id, name: source.name, milliseconds), time)
+    }
+
+    private func entry(_ source: Source, _ time: Timestamp) -> [UInt8] {
+        entry(.registerSource, TopicID(0), time) { source.encode(into: &$0) }
     }
 
     /// Plans that a source's identity is free again.
@@ -195,10 +210,7 @@ public final class Catalog {
         case .dropTopic:
             if let name = names.removeValue(forKey: header.topic) { topics[name] = nil }
         case .registerSource:
-            let id = SourceID(try reader.integer())
-            let source = Source(id: id, name: try reader.text())
-            sources[id] = source
-            if !source.name.isEmpty { sourceNames[source.name] = id }
+            add(try Source(from: &reader))
         case .retractSource:
             let id = SourceID(try reader.integer())
             if let source = sources.removeValue(forKey: id) { sourceNames[source.name] = nil }
@@ -207,10 +219,15 @@ public final class Catalog {
         }
     }
 
+    private func add(_ source: Source) {
+        sources[source.id] = source
+        if !source.name.isEmpty { sourceNames[source.name] = source.id }
+    }
+
     // MARK: Snapshots
 
     /// The whole catalog: u32 next topic │ u32 topics, (u32 id, definition) × n │ u32 sources,
-    /// (u16 id, text name) × n.
+    /// source × n.
     public func snapshot() -> [UInt8] {
         var writer = ByteWriter(reserving: 4_096)
         writer.integer(nextTopic)
@@ -221,8 +238,7 @@ public final class Catalog {
         }
         writer.integer(UInt32(sources.count))
         for source in allSources {
-            writer.integer(source.id.rawValue)
-            writer.text(source.name)
+            source.encode(into: &writer)
         }
         return writer.bytes
     }
@@ -237,11 +253,29 @@ public final class Catalog {
             topics[definition.name] = Topic(id: id, definition: definition)
         }
         for _ in 0..<(try reader.integer(UInt32.self)) {
-            let id = SourceID(try reader.integer())
-            let name = try reader.text()
-            sources[id] = Source(id: id, name: name)
-            if !name.isEmpty { sourceNames[name] = id }
+            add(try Source(from: &reader))
         }
         try reader.finish()
+    }
+}
+
+extension Catalog.Source {
+    fileprivate init(id: SourceID, name: String, _ deadlineMilliseconds: UInt32) {
+        self.id = id
+        self.name = name
+        self.deadlineMilliseconds = deadlineMilliseconds
+    }
+
+    /// `u16 identity | text name | u32 deadline ms`
+    fileprivate func encode(into writer: inout ByteWriter) {
+        writer.integer(id.rawValue)
+        writer.text(name)
+        writer.integer(deadlineMilliseconds)
+    }
+
+    fileprivate init(from reader: inout ByteReader) throws(ThalwegError) {
+        id = SourceID(try reader.integer())
+        name = try reader.text()
+        deadlineMilliseconds = try reader.integer()
     }
 }

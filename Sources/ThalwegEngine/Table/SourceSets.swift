@@ -51,6 +51,13 @@ struct SourceSets: ~Copyable {
         return SourceSets.listForm | UInt64(source)
     }
 
+    /// The word of `{source}` as far as it is known; `nil` where no set can have it as a member.
+    func known(_ source: UInt16) -> UInt64? {
+        if let local = locals[source] { return 1 << UInt64(local) }
+        return identities.count < SourceSets.localNumbers
+            ? nil : SourceSets.listForm | UInt64(source)
+    }
+
     /// A word in mask form can be joined with another by OR.
     @inline(__always) static func isMask(_ word: UInt64) -> Bool {
         word >> 62 == 0

@@ -54,11 +54,13 @@ final class Node: @unchecked Sendable {
                 log: opened.log, logger: logger)
         }
         catalog = CatalogLoop(
-            loop: eventLoops[0], catalog: recovery.catalog, log: opened.log, logger: logger)
+            loop: eventLoops[0], catalog: recovery.catalog, partitions: loops, log: opened.log,
+            logger: logger)
         serverID = UniqueID(high: .random(in: 1 ... .max), low: .random(in: 0 ... .max))
         for partition in loops {
             partition.loop.execute { partition.startExpiring() }
         }
+        catalog.loop.execute { [catalog] in catalog.startLiveness() }
         log.start(committed: { [self] in committed($0) }, failed: failed)
     }
 

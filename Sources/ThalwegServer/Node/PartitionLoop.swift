@@ -23,6 +23,9 @@ final class PartitionLoop: @unchecked Sendable {
     let partition: Partition
     let subscriptions: SubscriptionHub
     let offsetWaiters: OffsetWaiters
+    private(set) lazy var retractions = SourceRetractions(
+        loop: loop, partition: partition, merged: { [unowned self] in startTimer($0) },
+        barrier: { [unowned self] in barrier($0, $1) })
     private var waiters: [UInt64: Waiter] = [:]
     private var nextToken: UInt64 = 1
     /// Topics whose open window has a timer.
@@ -145,7 +148,7 @@ final class PartitionLoop: @unchecked Sendable {
 
     // MARK: Windows
 
-    private func startTimer(_ topic: TopicID) {
+    func startTimer(_ topic: TopicID) {
         guard !timed.contains(topic), let deadline = partition.deadline(topic) else { return }
         timed.insert(topic)
         let wait = max(0, deadline.microseconds - Timestamp.now.microseconds)

@@ -30,9 +30,10 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     var unflushed: Set<TopicID> = []
     var subscriptions = ConnectionSubscriptions()
     private(set) var source = SourceID.none
+    var silence = Silence()
     /// Bytes handed to other loops and not merged yet.
-    private var handedOver = 0
-    private var isReadPending = false
+    private(set) var handedOver = 0
+    private(set) var isReadPending = false
 
     enum State {
         case waitingForHello
@@ -82,10 +83,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         closeSubscriptions()
         state = .closed
         partial = []
-        let source = source
-        if source != .none {
-            node.catalog.loop.execute { [node] in node.catalog.release(source) }
-        }
+        release(source)
         context.fireChannelInactive()
     }
 
@@ -99,6 +97,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
         node.counters.bytesIn.add(UInt64(buffer.readableBytes))
+        silence.heardAt = .now()
         buffer.withUnsafeReadableBytes { received($0) }
     }
 
@@ -277,21 +276,15 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         }
         guard let loop = channel?.eventLoop else { return }
         state = .claiming
-        let welcomed: @Sendable (Result<SourceID, ThalwegError>) -> Void = { [self] result in
-            loop.execute { [self] in welcome(result, requestID) }
-        }
         let catalog = node.catalog
-        switch hello.claim {
-        case .readOnly:
-            welcome(.success(.none), requestID)
-        case .any:
-            catalog.loop.execute { catalog.claimAny(welcomed) }
-        case .named(let name):
-            catalog.loop.execute {
-                catalog.claim(name: name, isShared: hello.isShared, welcomed)
+        let (claim, isShared) = (hello.claim, hello.isShared)
+        let deadline = hello.livenessDeadlineMilliseconds
+        silence.deadline = .milliseconds(Int64(deadline))
+        catalog.loop.execute { [self] in
+            catalog.claim(claim, isShared: isShared, deadlineMilliseconds: deadline) {
+                [self] result in
+                loop.execute { [self] in welcome(result, requestID) }
             }
-        case .numbered(let number):
-            catalog.loop.execute { catalog.claim(number, isShared: hello.isShared, welcomed) }
         }
     }
 
@@ -301,13 +294,12 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
             fail(error, requestID)
         case .success(let source):
             if case .closed = state {
-                if source != .none {
-                    node.catalog.loop.execute { [node] in node.catalog.release(source) }
-                }
+                release(source)
                 return
             }
             self.source = source
             state = .open
+            watchSilence()
             answer(
                 Welcome(
                     server: node.serverID, source: source,
@@ -361,15 +353,18 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     }
 
     /// Says why and closes: the stream cannot be trusted any more.
-    func fail(_ error: ThalwegError, _ requestID: UInt32 = 0) {
+    ///
+    /// - Parameter isPatient: the client gets the time that it needs to take what it was sent.
+    func fail(_ error: ThalwegError, _ requestID: UInt32 = 0, isPatient: Bool = true) {
         if case .closed = state { return }
         state = .closed
         partial = []
         logger.notice("connection refused", metadata: ["reason": "\(error)"])
         guard let channel else { return }
-        channel.writeAndFlush(
-            channel.allocator.buffer(bytes: Frame.bytes(error, requestID: requestID))
-        ).whenComplete { _ in channel.close(promise: nil) }
+        let told = channel.writeAndFlush(
+            channel.allocator.buffer(bytes: Frame.bytes(error, requestID: requestID)))
+        guard isPatient else { return channel.close(promise: nil) }
+        told.whenComplete { _ in channel.close(promise: nil) }
     }
 }
 
