@@ -15,6 +15,8 @@ public final class Partition {
     private let seed: UInt64
     public let limits: Limits
     var feedScratch = FeedScratch()
+    /// Open epochs on all topics, by source.
+    var sourceEpochs: [UInt16: UInt64] = [:]
 
     /// - Parameter seed: of the hash of keys; the server's secret, and need not be the same on
     ///   every node.
@@ -73,6 +75,7 @@ public final class Partition {
         }
         if box.checkMemoryIn <= 0 { try checkMemory(box) }
         box.checkMemoryIn -= writes.count
+        if !sourceEpochs.isEmpty { joinEpoch(box, source.rawValue) }
         var ticket = token.map { Ticket(token: $0) }
         let outcome: MergeOutcome
         if header.acknowledgement == .committedEach {

@@ -108,14 +108,14 @@ extension TopicState {
         capture(slot)
         if tail.isWanted { noteTail(slot, row: row, isDelete: false, metadata: index) }
         let moved = table.upsert(slot, row: row, sources: sources)
-        if moved != slot { follow(moved) }
+        if moved != slot { follow(slot, to: moved) }
     }
 
     @inline(__always) mutating func delete(_ slot: UInt32, reason: UInt8, metadata index: Int) {
         capture(slot)
         if tail.isWanted { noteTail(slot, row: .empty, isDelete: true, metadata: index) }
         let moved = table.delete(slot, reason: reason, time: appliedTime)
-        if moved != slot { follow(moved) }
+        if moved != slot { follow(slot, to: moved) }
     }
 
     /// An exact snapshot is being walked: a record that it has not reached yet is kept as it was.

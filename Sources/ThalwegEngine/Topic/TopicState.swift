@@ -42,6 +42,8 @@ struct TopicState: ~Copyable {
     /// What the last applied window did, for the frames of subscribers at the tail.
     var tail = TailChanges()
     var snapshot: SnapshotWalk?
+    /// Open epochs by source.
+    var epochs: [UInt16: Epoch] = [:]
     var snapshotWriter = EntryWriter()
 
     /// Windows that may be in flight at once, the open one included.
@@ -93,7 +95,7 @@ struct TopicState: ~Copyable {
     var isOpenEmpty: Bool { open.pointee.count == 0 && open.pointee.tickets.isEmpty }
 
     var bytes: Int {
-        var bytes = table.bytes
+        var bytes = table.bytes + (epochs.isEmpty ? 0 : epochBytes)
         for number in 0..<Int(TopicState.ring) {
             bytes += allWindows[number].bytes
         }
@@ -153,8 +155,9 @@ struct TopicState: ~Copyable {
         base(entry.pointee.slot, behind: entry.pointee.previous).row
     }
 
-    /// The record moved to `slot`: its in-flight entries follow.
-    @inline(__always) mutating func follow(_ slot: UInt32) {
+    /// The record moved to `slot`: its in-flight entries follow, and what epochs know of it.
+    @inline(__always) mutating func follow(_ old: UInt32, to slot: UInt32) {
+        if !epochs.isEmpty { moveMarks(old, to: slot) }
         var reference = table.record(slot).pending
         while let entry = entry(reference) {
             entry.pointee.slot = slot

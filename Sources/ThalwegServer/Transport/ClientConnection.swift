@@ -29,6 +29,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     /// Topics written to since the last FLUSH was asked for.
     var unflushed: Set<TopicID> = []
     var subscriptions = ConnectionSubscriptions()
+    var epochs = ConnectionEpochs()
     private(set) var source = SourceID.none
     var silence = Silence()
     /// Bytes handed to other loops and not merged yet.
@@ -81,6 +82,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         node.counters.connections.wrappingSubtract(1, ordering: .relaxed)
         node.closed(context.channel)
         closeSubscriptions()
+        abandonEpochs()
         state = .closed
         partial = []
         release(source)

@@ -36,6 +36,12 @@ extension ClientConnection {
                 try subscribe(payload, requestID)
             case .unsubscribe:
                 try unsubscribe(payload, requestID)
+            case .epochBegin:
+                try beginEpoch(payload, requestID)
+            case .epochEnd:
+                try endEpoch(payload, requestID)
+            case .epochAbandon:
+                try abandonEpoch(payload, requestID)
             case .status:
                 status(requestID)
             default:
