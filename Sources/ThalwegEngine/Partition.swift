@@ -152,6 +152,19 @@ public final class Partition {
         return Sealed(entry: entry, completions: completions)
     }
 
+    /// Cuts an entry after which the topic has no records; `nil` where the open window has to be
+    /// sealed first, or too many are on their way.
+    ///
+    /// - Parameter token: whom to answer when it is applied.
+    /// - Throws: `unknown_topic`.
+    public func truncate(
+        _ topic: TopicID, time: Timestamp, token: UInt64
+    ) throws(ThalwegError) -> [UInt8]? {
+        let box = try required(topic)
+        guard box.state.isOpenEmpty, box.state.canSeal else { return nil }
+        return box.state.cutTruncation(time: time.microseconds, ticket: Ticket(token: token))
+    }
+
     /// Sealed windows of the topic whose entries are not applied yet.
     public func windowsInFlight(_ topic: TopicID) -> Int {
         box(topic)?.state.inFlight ?? 0
@@ -196,7 +209,14 @@ public final class Partition {
             try alter(header.topic, try TopicDefinition(from: &reader))
         case .dropTopic:
             applied.completions = drop(header.topic)
-        case .truncateTopic, .registerSource, .retractSource:
+        case .truncateTopic:
+            guard let box = box(header.topic) else { return applied }
+            applied.before = Offset(box.state.table.changes.last)
+            let isOwn = box.state.inFlight > 0
+            box.state.applyTruncation(time: header.time.microseconds)
+            if isOwn { applied.completions = box.state.takeCompletions(appliedOne: true) }
+            applied.after = Offset(box.state.table.changes.last)
+        case .registerSource, .retractSource:
             throw TopicState.strangeEntry("a \(header.kind) for a partition")
         }
         return applied
@@ -208,12 +228,14 @@ public final class Partition {
     }
 
     func restore(
-        _ topic: TopicID, _ definition: TopicDefinition, last: UInt64, horizon: UInt64, time: Int64
+        _ topic: TopicID, _ definition: TopicDefinition, last: UInt64, horizon: UInt64,
+        versionFloor: UInt64, time: Int64
     ) throws(ThalwegError) {
         try create(topic, definition)
         let box = try required(topic)
         box.restoredLast = last
         box.restoredHorizon = horizon
+        box.restoredVersionFloor = versionFloor
         box.state.lastTime = time
         box.state.appliedTime = time
     }
@@ -254,6 +276,7 @@ final class TopicBox {
     var load = SnapshotLoad()
     var restoredLast: UInt64 = 0
     var restoredHorizon: UInt64 = 0
+    var restoredVersionFloor: UInt64 = 0
 
     init(_ state: consuming TopicState) {
         self.state = state

@@ -134,7 +134,8 @@ extension TopicState {
         }
         table.tidy()
         counters.changes = table.changes.last
-        if table.sources.wantsSweep { sweepSources() }
+        // A replaced table that a snapshot still reads has sets of its own.
+        if table.sources.wantsSweep, snapshot?.frozen == nil { sweepSources() }
     }
 
     private mutating func sweepSources() {
@@ -153,8 +154,8 @@ extension TopicState {
         table.sources.sweep()
     }
 
-    mutating func finishRestore(last: UInt64, horizon: UInt64) {
-        table.restoreCounters(last: last, horizon: horizon)
+    mutating func finishRestore(last: UInt64, horizon: UInt64, versionFloor: UInt64) {
+        table.restoreCounters(last: last, horizon: horizon, versionFloor: versionFloor)
     }
 
     // MARK: Answers

@@ -42,6 +42,8 @@ struct TopicState: ~Copyable {
     /// What the last applied window did, for the frames of subscribers at the tail.
     var tail = TailChanges()
     var snapshot: SnapshotWalk?
+    /// The window of the newest truncation.
+    var truncation: UInt64 = 0
     /// Open epochs by source.
     var epochs: [UInt16: Epoch] = [:]
     var snapshotWriter = EntryWriter()
@@ -129,10 +131,18 @@ struct TopicState: ~Copyable {
 
     /// What a record is, seen from behind `previous`: its newest entry there, else the table.
     @inline(__always) func base(_ slot: UInt32, behind previous: UInt32) -> RecordView {
+        if isTruncating { return baseBehindTruncation(previous) }
         if let entry = entry(previous) { return view(entry) }
         let record = table.record(slot)
         guard record.isLive else { return RecordView(exists: false, sources: 0, row: .empty) }
         return RecordView(exists: true, sources: record.sources, row: table.shape.row(record))
+    }
+
+    @inline(never) private func baseBehindTruncation(_ previous: UInt32) -> RecordView {
+        let missing = RecordView(exists: false, sources: 0, row: .empty)
+        guard let entry = entry(previous) else { return missing }
+        let age = (openNumber &- UInt64(previous >> 24)) & 0xff
+        return openNumber &- age > truncation ? view(entry) : missing
     }
 
     @inline(__always) func view(_ entry: UnsafeMutablePointer<PendingEntry>) -> RecordView {

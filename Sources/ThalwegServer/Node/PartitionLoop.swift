@@ -33,6 +33,8 @@ final class PartitionLoop: @unchecked Sendable {
     /// Topics in whose open window somebody waits for an answer.
     private var urgent: Set<TopicID> = []
     private var isUrgentScheduled = false
+    /// Truncations that wait for their turn.
+    var truncations: [TopicID: [@Sendable (ThalwegError?) -> Void]] = [:]
     /// Entries that the log could not take, in order; writes are refused while there are any.
     private var refused: [(topic: TopicID, entry: [UInt8])] = []
     private var refusal: ThalwegError?
@@ -57,7 +59,10 @@ final class PartitionLoop: @unchecked Sendable {
         self.logger = logger
         subscriptions = SubscriptionHub(loop: loop, partition: partition)
         offsetWaiters = OffsetWaiters(loop: loop, partition: partition)
-        subscriptions.unblocked = { [weak self] in self?.seal($0) }
+        subscriptions.unblocked = { [weak self] topic in
+            self?.seal(topic)
+            self?.truncateIfReady(topic)
+        }
     }
 
     // MARK: Writes
@@ -122,10 +127,14 @@ final class PartitionLoop: @unchecked Sendable {
         }
     }
 
-    private func addWaiter(_ waiter: Waiter) -> UInt64 {
+    func addWaiter(_ waiter: Waiter) -> UInt64 {
         nextToken += 1
         waiters[nextToken] = waiter
         return nextToken
+    }
+
+    func removeWaiter(_ token: UInt64) {
+        waiters[token] = nil
     }
 
     // MARK: Time to live
@@ -177,7 +186,7 @@ final class PartitionLoop: @unchecked Sendable {
         }
     }
 
-    private func seal(_ topic: TopicID) {
+    func seal(_ topic: TopicID) {
         guard !subscriptions.isBlocked(topic) else {
             // A slow subscriber asked for this; sealing goes on when it is at the tail again.
             urgent.insert(topic)
@@ -193,7 +202,7 @@ final class PartitionLoop: @unchecked Sendable {
         complete(sealed.completions)
     }
 
-    private func append(_ entry: [UInt8], _ topic: TopicID) {
+    func append(_ entry: [UInt8], _ topic: TopicID) {
         guard refused.isEmpty else {
             refused.append((topic, entry))
             return
@@ -248,6 +257,7 @@ final class PartitionLoop: @unchecked Sendable {
                 offsetWaiters.applied(applied)
                 changed?(applied)
                 if urgent.contains(applied.topic) { seal(applied.topic) }
+                if !truncations.isEmpty { truncateIfReady(applied.topic) }
             } catch {
                 // The log gave back what this process wrote and it cannot be applied: memory or
                 // program is broken, and going on would spread it.

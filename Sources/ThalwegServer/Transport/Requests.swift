@@ -21,6 +21,8 @@ extension ClientConnection {
                 listTopics(requestID)
             case .dropTopic:
                 dropTopic(try DropTopic(payload).name, requestID)
+            case .truncateTopic:
+                truncateTopic(try TruncateTopic(payload).name, requestID)
             case .alterTopic:
                 let alter = try AlterTopic(payload)
                 alterTopic(alter.name, alter.options, requestID)
@@ -94,6 +96,26 @@ extension ClientConnection {
                 case .success: answer(Okay(), requestID)
                 case .failure(let error): refuse(error, requestID)
                 }
+            }
+        }
+    }
+
+    private func truncateTopic(_ name: String, _ requestID: UInt32) {
+        onCatalog { [self] catalog in
+            do throws(ThalwegError) {
+                try Name.checkUserTopic(name)
+                let topic = try catalog.catalog.topic(named: name).id
+                onPartition(topic) { [self] partition in
+                    partition.truncate(topic) { [self] error in
+                        if let error {
+                            refuse(error, requestID)
+                        } else {
+                            answer(Okay(), requestID)
+                        }
+                    }
+                }
+            } catch {
+                refuse(error, requestID)
             }
         }
     }

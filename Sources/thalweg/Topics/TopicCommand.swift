@@ -3,8 +3,9 @@ import ArgumentParser
 struct TopicCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "topic",
-        abstract: "Create, list, describe, alter and drop topics.",
+        abstract: "Create, list, describe, alter, truncate and drop topics.",
         subcommands: [
-            TopicCreate.self, TopicList.self, TopicDescribe.self, TopicAlter.self, TopicDrop.self,
+            TopicCreate.self, TopicList.self, TopicDescribe.self, TopicAlter.self,
+            TopicTruncate.self, TopicDrop.self,
         ])
 }
