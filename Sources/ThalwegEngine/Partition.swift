@@ -50,13 +50,19 @@ public final class Partition {
     /// - Parameters:
     ///   - writes: the batch behind its header; lent for the call.
     ///   - token: whom to answer when the window is durable; `nil` for nobody.
-    /// - Throws: `unknown_topic`, `source_required`, `memory_limit`, `invalid_batch`; then nothing
+    ///   - isSystem: the server itself writes, and may write to its own topics.
+    /// - Throws: `unknown_topic`, `not_allowed`, `source_required`, `memory_limit`, `invalid_batch`; then nothing
     ///   was merged.
     public func merge(
         _ writes: UnsafeRawBufferPointer, header: WriteBatchHeader, source: SourceID,
-        time: Timestamp, token: UInt64?
+        time: Timestamp, token: UInt64?, isSystem: Bool = false
     ) throws(ThalwegError) -> MergeOutcome {
         let box = try required(header.topic)
+        guard isSystem || !box.isSystem else {
+            throw ThalwegError(
+                .notAllowed, "topic '\(box.state.definition.name)' is written by the server only",
+                advice: "names that begin with 'thalweg.' are reserved")
+        }
         guard source != .none else {
             throw ThalwegError(
                 .sourceRequired, "a connection without a source cannot write",
@@ -271,6 +277,8 @@ public final class Partition {
 /// Gives a topic's state an identity; nothing else.
 final class TopicBox {
     var state: TopicState
+    /// The system's: no client writes to it.
+    let isSystem: Bool
     /// Bytes of writes until memory is looked at again.
     var checkMemoryIn = 0
     var load = SnapshotLoad()
@@ -279,6 +287,7 @@ final class TopicBox {
     var restoredVersionFloor: UInt64 = 0
 
     init(_ state: consuming TopicState) {
+        isSystem = Name.isSystem(state.definition.name)
         self.state = state
     }
 }

@@ -63,6 +63,7 @@ public final class Server: Sendable {
                 logger.critical("the log stopped", metadata: ["reason": "\(error)"])
                 failure.fail(error)
             }
+            await node.prepare()
             var channels: [any Channel] = []
             do throws(ThalwegError) {
                 for endpoint in endpoints {

@@ -22,6 +22,8 @@ public final class Catalog {
 
     private var topics: [String: Topic] = [:]
     private var names: [TopicID: String] = [:]
+    /// The system's own, which no limit counts.
+    private var systemTopics = 0
     private var nextTopic: UInt32 = 1
     private var sources: [SourceID: Source] = [:]
     private var sourceNames: [String: SourceID] = [:]
@@ -86,9 +88,10 @@ public final class Catalog {
         definition.options = withWindow(definition.options)
         if let schema = definition.schema { _ = try RowLayout(schema) }
         guard var existing = topics[definition.name] else {
-            guard topics.count < limits.topics else {
+            let count = topics.count - systemTopics
+            guard isSystem || count < limits.topics else {
                 throw .exceeded(
-                    .tooManyTopics, "the number of topics", value: topics.count + 1,
+                    .tooManyTopics, "the number of topics", value: count + 1,
                     limit: limits.topics, advice: "drop topics that nobody uses")
             }
             return .entry(
@@ -118,6 +121,7 @@ public final class Catalog {
     public func planAlter(
         _ name: String, options: TopicOptions, time: Timestamp
     ) throws(ThalwegError) -> Plan {
+        try Name.checkUserTopic(name)
         let options = withWindow(options)
         var existing = try topic(named: name)
         if existing.definition.options == options { return .unchanged(existing) }
@@ -199,8 +203,7 @@ public final class Catalog {
         switch header.kind {
         case .createTopic:
             let definition = try TopicDefinition(from: &reader)
-            names[header.topic] = definition.name
-            topics[definition.name] = Topic(id: header.topic, definition: definition)
+            add(Topic(id: header.topic, definition: definition))
             nextTopic = max(nextTopic, header.topic.rawValue + 1)
         case .alterTopic:
             let definition = try TopicDefinition(from: &reader)
@@ -217,6 +220,12 @@ public final class Catalog {
         case .window, .truncateTopic:
             return
         }
+    }
+
+    private func add(_ topic: Topic) {
+        names[topic.id] = topic.definition.name
+        topics[topic.definition.name] = topic
+        if Name.isSystem(topic.definition.name) { systemTopics += 1 }
     }
 
     private func add(_ source: Source) {
@@ -249,8 +258,7 @@ public final class Catalog {
         for _ in 0..<(try reader.integer(UInt32.self)) {
             let id = TopicID(try reader.integer())
             let definition = try TopicDefinition(from: &reader)
-            names[id] = definition.name
-            topics[definition.name] = Topic(id: id, definition: definition)
+            add(Topic(id: id, definition: definition))
         }
         for _ in 0..<(try reader.integer(UInt32.self)) {
             add(try Source(from: &reader))

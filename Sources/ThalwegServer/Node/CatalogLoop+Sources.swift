@@ -33,12 +33,12 @@ extension CatalogLoop {
         case .any:
             claimAny(deadlineMilliseconds, answer)
         case .named(let name):
-            guard !name.hasPrefix("thalweg.") else {
+            guard !Name.isSystem(name) else {
                 return answer(.failure(CatalogLoop.reserved(name)))
             }
             self.claim(name: name, isShared: isShared, deadlineMilliseconds, answer)
         case .numbered(let number):
-            if let source = catalog.source(number), source.name.hasPrefix("thalweg.") {
+            if let source = catalog.source(number), Name.isSystem(source.name) {
                 return answer(.failure(CatalogLoop.reserved(source.name)))
             }
             take(number, isShared: isShared, deadlineMilliseconds, answer)
@@ -86,7 +86,7 @@ extension CatalogLoop {
         do throws(ThalwegError) {
             let (source, entry) = try catalog.planSource(
                 name: name, deadlineMilliseconds: deadlineMilliseconds, time: .now,
-                isReserved: name.hasPrefix("thalweg."), isTaken: { promised.contains($0) })
+                isReserved: Name.isSystem(name), isTaken: { promised.contains($0) })
             try append(entry)
             promised.insert(source)
             waiting[subject(source)] = [again(source)]

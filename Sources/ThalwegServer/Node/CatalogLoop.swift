@@ -43,10 +43,14 @@ final class CatalogLoop: @unchecked Sendable {
 
     typealias Answer<Value> = (Result<Value, ThalwegError>) -> Void
 
-    func createTopic(_ definition: TopicDefinition, _ answer: @escaping Answer<Catalog.Topic>) {
+    /// - Parameter isSystem: the server makes one of its own topics.
+    func createTopic(
+        _ definition: TopicDefinition, isSystem: Bool = false,
+        _ answer: @escaping Answer<Catalog.Topic>
+    ) {
         loop.assertInEventLoop()
         change(.topic(definition.name), answer) { [self] () throws(ThalwegError) in
-            try catalog.planCreate(definition, time: .now)
+            try catalog.planCreate(definition, time: .now, isSystem: isSystem)
         }
     }
 

@@ -20,9 +20,16 @@ final class Node: @unchecked Sendable {
     let counters = ServerCounters()
     let serverID: UniqueID
     private let logger: Logger
-    /// Open client connections, to be closed at the end.
-    private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
+    private(set) lazy var system = SystemTopics(node: self, logger: logger)
+    /// Open client connections, to be told of, and to be closed at the end.
+    private let channels = Mutex<[ObjectIdentifier: OpenChannel]>([:])
+    private let epochNumbers = Atomic<UInt64>(0)
     private let snapshots = Mutex(SnapshotState())
+
+    private struct OpenChannel {
+        let channel: any Channel
+        let facts: ConnectionFacts
+    }
 
     private struct SnapshotState {
         var isRunning = false
@@ -67,6 +74,13 @@ final class Node: @unchecked Sendable {
     /// The partition that owns a topic, while this process runs.
     func partition(_ topic: TopicID) -> PartitionLoop {
         loops[Int(topic.rawValue) % loops.count]
+    }
+
+    /// Makes the system's topics, before anybody can ask for them.
+    func prepare() async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            catalog.loop.execute { [self] in system.prepare { continuation.resume() } }
+        }
     }
 
     // MARK: Committed entries
@@ -196,8 +210,18 @@ final class Node: @unchecked Sendable {
 
     // MARK: Connections
 
-    func opened(_ channel: any Channel) {
-        channels.withLock { $0[ObjectIdentifier(channel)] = channel }
+    func opened(_ channel: any Channel, _ facts: ConnectionFacts) {
+        channels.withLock {
+            $0[ObjectIdentifier(channel)] = OpenChannel(channel: channel, facts: facts)
+        }
+    }
+
+    /// What there is to tell of each open connection.
+    var connectionFacts: [ConnectionFacts] { channels.withLock { $0.values.map(\.facts) } }
+
+    /// A number that no epoch has had.
+    func nextEpochNumber() -> UInt64 {
+        epochNumbers.wrappingAdd(1, ordering: .relaxed).newValue
     }
 
     func closed(_ channel: any Channel) {
@@ -206,7 +230,7 @@ final class Node: @unchecked Sendable {
 
     /// Closes every client connection and returns when all are closed.
     func closeConnections() async {
-        for channel in channels.withLock({ Array($0.values) }) {
+        for channel in channels.withLock({ $0.values.map(\.channel) }) {
             // It may be closed already: that is all that is wanted.
             try? await channel.close()
         }

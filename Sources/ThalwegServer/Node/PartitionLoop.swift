@@ -37,7 +37,7 @@ final class PartitionLoop: @unchecked Sendable {
     var truncations: [TopicID: [@Sendable (ThalwegError?) -> Void]] = [:]
     /// Entries that the log could not take, in order; writes are refused while there are any.
     private var refused: [(topic: TopicID, entry: [UInt8])] = []
-    private var refusal: ThalwegError?
+    private(set) var refusal: ThalwegError?
     private var snapshot: SnapshotPump?
     private var expirePart = 0
     /// Called with each topic that an entry changed.

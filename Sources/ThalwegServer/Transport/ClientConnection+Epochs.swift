@@ -21,8 +21,6 @@ struct ConnectionEpochs {
 // EPOCH_BEGIN, EPOCH_END, EPOCH_ABANDON. Each takes its place among the connection's writes: it
 // goes to a partition's loop the way that batches go.
 extension ClientConnection {
-    private static let numbers = Atomic<UInt64>(0)
-
     func beginEpoch(_ payload: UnsafeRawBufferPointer, _ requestID: UInt32) throws(ThalwegError) {
         let topic = try EpochBegin(payload).topic
         let key = topic ?? ConnectionEpochs.all
@@ -31,7 +29,7 @@ extension ClientConnection {
                 .epochOpen, "this connection has such an open epoch already",
                 advice: "end or abandon it first, and wait for the answer")
         }
-        let number = ClientConnection.numbers.wrappingAdd(1, ordering: .relaxed).newValue
+        let number = node.nextEpochNumber()
         epochs.epochs[key] = ConnectionEpochs.Epoch(number: number)
         let source = source
         let partitions = self.partitions(topic)

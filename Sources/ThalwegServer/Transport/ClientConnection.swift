@@ -32,6 +32,8 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     var epochs = ConnectionEpochs()
     private(set) var source = SourceID.none
     var silence = Silence()
+    /// What `thalweg.connections` tells.
+    private(set) var facts: ConnectionFacts?
     /// Bytes handed to other loops and not merged yet.
     private(set) var handedOver = 0
     private(set) var isReadPending = false
@@ -62,7 +64,10 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     func channelActive(context: ChannelHandlerContext) {
         node.counters.connections.wrappingAdd(1, ordering: .relaxed)
         node.counters.accepted.add(1)
-        node.opened(context.channel)
+        let address = context.channel.remoteAddress.map { "\($0)" } ?? ""
+        let facts = ConnectionFacts(address: address, since: .now)
+        self.facts = facts
+        node.opened(context.channel, facts)
         if let refusal { return fail(refusal) }
         // A peer that says nothing must not hold a connection for ever.
         let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -100,6 +105,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         let buffer = unwrapInboundIn(data)
         node.counters.bytesIn.add(UInt64(buffer.readableBytes))
         silence.heardAt = .now()
+        facts?.bytesIn.add(UInt64(buffer.readableBytes))
         buffer.withUnsafeReadableBytes { received($0) }
     }
 
@@ -281,6 +287,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         let catalog = node.catalog
         let (claim, isShared) = (hello.claim, hello.isShared)
         let deadline = hello.livenessDeadlineMilliseconds
+        facts?.identity.withLock { $0.clientName = hello.clientName }
         silence.deadline = .milliseconds(Int64(deadline))
         catalog.loop.execute { [self] in
             catalog.claim(claim, isShared: isShared, deadlineMilliseconds: deadline) {
@@ -300,6 +307,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
                 return
             }
             self.source = source
+            facts?.identity.withLock { $0.source = source }
             state = .open
             watchSilence()
             answer(
