@@ -94,8 +94,10 @@ public final class Catalog {
                     .tooManyTopics, "the number of topics", value: count + 1,
                     limit: limits.topics, advice: "drop topics that nobody uses")
             }
+            // The system's topics take the last numbers, others the first.
+            let number = isSystem ? UInt32.max - UInt32(systemTopics) : nextTopic
             return .entry(
-                entry(.createTopic, TopicID(nextTopic), time) { definition.encode(into: &$0) })
+                entry(.createTopic, TopicID(number), time) { definition.encode(into: &$0) })
         }
         guard existing.definition.keyKind == definition.keyKind,
             (existing.definition.schema == nil) == (definition.schema == nil)
@@ -204,7 +206,9 @@ public final class Catalog {
         case .createTopic:
             let definition = try TopicDefinition(from: &reader)
             add(Topic(id: header.topic, definition: definition))
-            nextTopic = max(nextTopic, header.topic.rawValue + 1)
+            if !Name.isSystem(definition.name) {
+                nextTopic = max(nextTopic, header.topic.rawValue + 1)
+            }
         case .alterTopic:
             let definition = try TopicDefinition(from: &reader)
             if topics[definition.name]?.id == header.topic {

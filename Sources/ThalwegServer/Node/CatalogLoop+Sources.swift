@@ -63,7 +63,8 @@ extension CatalogLoop {
         let again = { [self] in
             claim(name: name, isShared: isShared, deadlineMilliseconds, answer)
         }
-        register(name, deadlineMilliseconds, answer, subject: { _ in subject }, again: { _ in again })
+        register(
+            name, deadlineMilliseconds, answer, subject: { _ in subject }, again: { _ in again })
     }
 
     /// Claims a source that nobody has, and that has no name.
