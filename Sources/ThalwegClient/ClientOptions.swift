@@ -32,7 +32,8 @@ public struct ClientOptions: Sendable {
     public var outgoingHighWaterBytes = 4 << 20
     /// Bytes that one subscription may hold for a consumer that lags, before reading stops.
     public var subscriptionBufferBytes = 8 << 20
-    /// The session to go on with; all zero for none. Reserved for exactly-once writes.
+    /// The session to go on with; all zero for a new one. By it a client of any source is known
+    /// again, also after a restart of its own.
     public var session = UniqueID(high: 0, low: 0)
 
     public init(name: String = "", token: String = "", source: Source = .any) {

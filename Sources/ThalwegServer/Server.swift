@@ -101,7 +101,10 @@ public final class Server: Sendable {
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.maxMessagesPerRead, value: 2)
             .childChannelOption(
-                .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 256 << 10)
+                // A connection keeps its buffer, so one that is idle must have a small one.
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(
+                    minimum: 2 << 10, initial: 8 << 10, maximum: 256 << 10)
             )
             .childChannelOption(
                 .writeBufferWaterMark,

@@ -150,6 +150,28 @@ import ThalwegWire
         }
     }
 
+    /// Without a name a client is known by its session, also by another process of the server.
+    @Test func aClientWithoutANameComesBackByItsSession() async throws {
+        let first = try await TestServer.start()
+        defer { try? FileManager.default.removeItem(atPath: first.directory) }
+        var options = ClientOptions(name: "test")
+        options.reconnect = .never
+        options.session = UniqueID(high: 7, low: 8)
+        let client = try await ThalwegClient.connect(to: first.address, options: options)
+        let other = try await first.connect()
+        let topic = try await client.topic(try Sample.definition())
+        try await client.put(topic, .u64(1), row: try Sample.row(topic, "a"))
+        await first.server.stop()
+        let second = try await TestServer.start(first.directory)
+        let again = try await ThalwegClient.connect(to: second.address, options: options)
+        #expect(again.source == client.source && other.source != client.source)
+        // So it can take back what it asserted.
+        try await again.retract(topic, .u64(1))
+        #expect(try await again.count(topic).count == 0)
+        try await again.close()
+        await second.server.stop()
+    }
+
     /// Without a name and a deadline: one source for all, so one deletes what another wrote.
     @Test func clientsWithoutNameAndDeadlineAreOneSource() async throws {
         try await withServer { server in

@@ -25,7 +25,8 @@ extension ConnectionState {
         case .welcome:
             return greeted(try Welcome(frame.payload))
         case .error:
-            return refused(try ErrorMessage(frame.payload).error)
+            let error = try ErrorMessage(frame.payload).error
+            return ConnectionState.isPassing(error.code) ? lost(error) : close(error)
         default:
             throw ThalwegError(
                 .invalidFrame,
@@ -36,7 +37,7 @@ extension ConnectionState {
     }
 
     /// Refusals of a greeting that may not be repeated at the next attempt.
-    static func isPassing(_ code: ErrorCode) -> Bool {
+    private static func isPassing(_ code: ErrorCode) -> Bool {
         // A source may still be held by this client's lost connection, until its deadline.
         let passing: Set<ErrorCode> = [
             .sourceClaimed, .tooManyConnections, .shuttingDown, .memoryLimit, .notLeader,

@@ -33,10 +33,7 @@ struct ConnectionState {
         var confirms: UInt64 = 0
     }
 
-    /// How the client presents itself: any source becomes, after the first greeting, the one that
-    /// it was given.
-    var hello: Hello
-    private let firstClaim: SourceClaim
+    let hello: Hello
     let policy: ReconnectPolicy
     let timing: ConnectionTiming
     var phase = Phase.idle
@@ -75,8 +72,12 @@ struct ConnectionState {
 
     /// - Parameter seed: for the jitter of reconnects.
     init(_ options: ClientOptions, seed: UInt64) {
-        hello = options.hello
-        firstClaim = options.hello.claim
+        // By its session a client without a name gets its source again when it comes back.
+        var hello = options.hello
+        if hello.claim == .any, hello.session == UniqueID(high: 0, low: 0) {
+            hello.session = UniqueID(high: seed, low: ~seed)
+        }
+        self.hello = hello
         policy = options.reconnect
         timing = ConnectionTiming(options)
         randomState = seed
@@ -117,10 +118,6 @@ struct ConnectionState {
         }
         phase = .ready
         self.welcome = welcome
-        // Who comes back in time loses nothing, also without a name.
-        if firstClaim == .any, hello.livenessDeadlineMilliseconds > 0, welcome.source != .none {
-            hello.claim = .numbered(welcome.source)
-        }
         generation += 1
         failures = 0
         farewell = nil
@@ -130,16 +127,6 @@ struct ConnectionState {
         actions += openSubscriptions()
         actions.append(.wakeSender)
         return actions
-    }
-
-    /// The server refused the greeting.
-    mutating func refused(_ error: ThalwegError) -> [ConnectionAction] {
-        if error.code == .sourceRequired, firstClaim == .any, hello.claim != .any {
-            // The source died meanwhile: another one will do.
-            hello.claim = .any
-            return lost(error)
-        }
-        return ConnectionState.isPassing(error.code) ? lost(error) : close(error)
     }
 
     /// The channel could not be opened, or is closed, or must not be trusted any more.

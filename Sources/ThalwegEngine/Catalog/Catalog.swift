@@ -18,6 +18,8 @@ public final class Catalog {
         public let name: String
         /// How long it outlives its last holder; 0 is for ever.
         public let deadlineMilliseconds: UInt32
+        /// The session of the client that has a source without a name; zero for nobody's.
+        public let owner: UniqueID
     }
 
     private var topics: [String: Topic] = [:]
@@ -27,6 +29,7 @@ public final class Catalog {
     private var nextTopic: UInt32 = 1
     private var sources: [SourceID: Source] = [:]
     private var sourceNames: [String: SourceID] = [:]
+    private var sourceOwners: [UniqueID: SourceID] = [:]
     private let limits: Limits
     private let defaultWindowMicroseconds: UInt32
 
@@ -61,6 +64,9 @@ public final class Catalog {
     public func source(named name: String) -> SourceID? { sourceNames[name] }
 
     public func source(_ id: SourceID) -> Source? { sources[id] }
+
+    /// The source without a name that the client of a session has.
+    public func source(ownedBy session: UniqueID) -> SourceID? { sourceOwners[session] }
 
     // MARK: Planning
 
@@ -154,16 +160,18 @@ public final class Catalog {
     /// Plans an identity for a source: a new one for an unknown name, or any free one.
     ///
     /// - Parameters:
+    ///   - owner: the session of the client, where it has one and the source no name.
     ///   - isReserved: the server's own sources take the last numbers, others the first.
     ///   - isTaken: identities that must not be given, such as those claimed right now.
     public func planSource(
-        name: String, deadlineMilliseconds: UInt32, time: Timestamp, isReserved: Bool = false,
+        name: String, owner: UniqueID = UniqueID(high: 0, low: 0), deadlineMilliseconds: UInt32,
+        time: Timestamp, isReserved: Bool = false,
         isTaken: (SourceID) -> Bool
     ) throws(ThalwegError) -> (SourceID, [UInt8]) {
         for number in 1...UInt16.max {
             let id = SourceID(isReserved ? 0 &- number : number)
             guard sources[id] == nil, !isTaken(id) else { continue }
-            return (id, entry(Source(id: id, name: name, deadlineMilliseconds), time))
+            return (id, entry(Source(id: id, name: name, owner: owner, deadlineMilliseconds), time))
         }
         throw .exceeded(
             .tooManySources, "the number of sources", value: Limits.sources + 1,
@@ -177,7 +185,8 @@ public final class Catalog {
         guard let source = sources[id], source.deadlineMilliseconds != milliseconds else {
             return nil
         }
-        return entry(Source(id: id, name: source.name, milliseconds), time)
+        return entry(
+            Source(id: id, name: source.name, owner: source.owner, milliseconds), time)
     }
 
     private func entry(_ source: Source, _ time: Timestamp) -> [UInt8] {
@@ -220,7 +229,10 @@ public final class Catalog {
             add(try Source(from: &reader))
         case .retractSource:
             let id = SourceID(try reader.integer())
-            if let source = sources.removeValue(forKey: id) { sourceNames[source.name] = nil }
+            if let source = sources.removeValue(forKey: id) {
+                sourceNames[source.name] = nil
+                if sourceOwners[source.owner] == id { sourceOwners[source.owner] = nil }
+            }
         case .window, .truncateTopic:
             return
         }
@@ -235,6 +247,7 @@ public final class Catalog {
     private func add(_ source: Source) {
         sources[source.id] = source
         if !source.name.isEmpty { sourceNames[source.name] = source.id }
+        if source.owner != UniqueID(high: 0, low: 0) { sourceOwners[source.owner] = source.id }
     }
 
     // MARK: Snapshots
@@ -272,22 +285,28 @@ public final class Catalog {
 }
 
 extension Catalog.Source {
-    fileprivate init(id: SourceID, name: String, _ deadlineMilliseconds: UInt32) {
+    fileprivate init(
+        id: SourceID, name: String, owner: UniqueID, _ deadlineMilliseconds: UInt32
+    ) {
         self.id = id
         self.name = name
+        self.owner = owner
         self.deadlineMilliseconds = deadlineMilliseconds
     }
 
-    /// `u16 identity | text name | u32 deadline ms`
+    /// `u16 identity | text name | u32 deadline ms | u64 × 2 owner`
     fileprivate func encode(into writer: inout ByteWriter) {
         writer.integer(id.rawValue)
         writer.text(name)
         writer.integer(deadlineMilliseconds)
+        writer.integer(owner.high)
+        writer.integer(owner.low)
     }
 
     fileprivate init(from reader: inout ByteReader) throws(ThalwegError) {
         id = SourceID(try reader.integer())
         name = try reader.text()
         deadlineMilliseconds = try reader.integer()
+        owner = UniqueID(high: try reader.integer(), low: try reader.integer())
     }
 }

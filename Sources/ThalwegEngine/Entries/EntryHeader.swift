@@ -19,7 +19,7 @@ public enum EntryKind: UInt8, Sendable {
     /// Every record is deleted; offsets go on.
     case truncateTopic = 5
     /// A source got its identity or another deadline: u16 identity, text name, u32 deadline in
-    /// milliseconds. The topic is 0.
+    /// milliseconds, u64 × 2 owner. The topic is 0.
     case registerSource = 6
     /// A source's identity is free again; nothing asserts as it any more: u16 source. The topic is
     /// 0.

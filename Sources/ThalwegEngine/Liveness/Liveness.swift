@@ -131,8 +131,11 @@ public struct Liveness: Sendable {
         waiting.insert(source)
     }
 
-    /// Whether anybody holds the source.
-    public func isHeld(_ source: SourceID) -> Bool { sources[source]?.phase == .held }
+    /// Whether the source can be claimed at all: it is there and not about to be freed.
+    public func isKnown(_ source: SourceID) -> Bool {
+        guard let known = sources[source] else { return false }
+        return known.phase != .leaving
+    }
 
     // MARK: Time
 

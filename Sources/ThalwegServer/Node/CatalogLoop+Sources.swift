@@ -19,8 +19,10 @@ extension CatalogLoop {
     // MARK: Claims
 
     /// Claims what a HELLO asks for.
+    ///
+    /// - Parameter session: the client's; zero for none. It gets its source without a name again.
     func claim(
-        _ claim: SourceClaim, isShared: Bool, deadlineMilliseconds: UInt32,
+        _ claim: SourceClaim, isShared: Bool, deadlineMilliseconds: UInt32, session: UniqueID,
         _ answer: @escaping Answer<SourceID>
     ) {
         loop.assertInEventLoop()
@@ -31,7 +33,7 @@ extension CatalogLoop {
             // It can neither be claimed again nor die, so all who ask for that are one.
             self.claim(name: CatalogLoop.commonSource, isShared: true, 0, answer)
         case .any:
-            claimAny(deadlineMilliseconds, answer)
+            claimAny(deadlineMilliseconds, session, answer)
         case .named(let name):
             guard !Name.isSystem(name) else {
                 return answer(.failure(CatalogLoop.reserved(name)))
@@ -67,17 +69,23 @@ extension CatalogLoop {
             name, deadlineMilliseconds, answer, subject: { _ in subject }, again: { _ in again })
     }
 
-    /// Claims a source that nobody has, and that has no name.
-    private func claimAny(_ deadlineMilliseconds: UInt32, _ answer: @escaping Answer<SourceID>) {
+    /// Claims a source without a name: the session's, or one that nobody has.
+    private func claimAny(
+        _ deadlineMilliseconds: UInt32, _ session: UniqueID, _ answer: @escaping Answer<SourceID>
+    ) {
+        if let source = catalog.source(ownedBy: session), liveness.isKnown(source) {
+            return take(source, isShared: false, deadlineMilliseconds, answer)
+        }
         register(
-            "", deadlineMilliseconds, answer, subject: { .sourceID($0) },
+            "", owner: session, deadlineMilliseconds, answer, subject: { .sourceID($0) },
             again: { [self] source in
                 { [self] in take(source, isShared: false, deadlineMilliseconds, answer) }
             })
     }
 
     private func register(
-        _ name: String, _ deadlineMilliseconds: UInt32, _ answer: @escaping Answer<SourceID>,
+        _ name: String, owner: UniqueID = UniqueID(high: 0, low: 0), _ deadlineMilliseconds: UInt32,
+        _ answer: @escaping Answer<SourceID>,
         subject: (SourceID) -> Subject, again: (SourceID) -> () -> Void
     ) {
         if !name.isEmpty, waiting[.source(name)] != nil {
@@ -86,7 +94,7 @@ extension CatalogLoop {
         }
         do throws(ThalwegError) {
             let (source, entry) = try catalog.planSource(
-                name: name, deadlineMilliseconds: deadlineMilliseconds, time: .now,
+                name: name, owner: owner, deadlineMilliseconds: deadlineMilliseconds, time: .now,
                 isReserved: Name.isSystem(name), isTaken: { promised.contains($0) })
             try append(entry)
             promised.insert(source)

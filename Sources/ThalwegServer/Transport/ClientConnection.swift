@@ -64,7 +64,8 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     func channelActive(context: ChannelHandlerContext) {
         node.counters.connections.wrappingAdd(1, ordering: .relaxed)
         node.counters.accepted.add(1)
-        let address = context.channel.remoteAddress.map { "\($0)" } ?? ""
+        let remote = context.channel.remoteAddress
+        let address = remote?.ipAddress.map { "\($0):\(remote?.port ?? 0)" } ?? "unix"
         let facts = ConnectionFacts(address: address, since: .now)
         self.facts = facts
         node.opened(context.channel, facts)
@@ -286,11 +287,13 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         state = .claiming
         let catalog = node.catalog
         let (claim, isShared) = (hello.claim, hello.isShared)
-        let deadline = hello.livenessDeadlineMilliseconds
+        let (deadline, session) = (hello.livenessDeadlineMilliseconds, hello.session)
         facts?.identity.withLock { $0.clientName = hello.clientName }
         silence.deadline = .milliseconds(Int64(deadline))
         catalog.loop.execute { [self] in
-            catalog.claim(claim, isShared: isShared, deadlineMilliseconds: deadline) {
+            catalog.claim(
+                claim, isShared: isShared, deadlineMilliseconds: deadline, session: session
+            ) {
                 [self] result in
                 loop.execute { [self] in welcome(result, requestID) }
             }
