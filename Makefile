@@ -10,7 +10,8 @@ JOBS ?= $(shell nproc)
 BUILD := $(SWIFT) build -j $(JOBS)
 RELEASE := .build/release/thalweg
 DEBUG := .build/debug/thalweg
-SWIFT_FILES := Package.swift Sources Tests Fuzz
+SWIFT_FILES := Package.swift Sources Tests Fuzz Programs/Package.swift \
+	$(addprefix Programs/,Sources Plugins Examples Tests)
 
 # A file that each Debian package is recognised by.
 APT_git := /usr/bin/git
@@ -21,7 +22,7 @@ APT_binutils := /usr/bin/ld
 PACKAGES := git binutils libc6-dev libstdc++-12-dev zlib1g-dev
 
 .PHONY: help packages build release demo test unit crash soak fuzz macros readme smoke bench lint format \
-	errors clean
+	errors kit programs wasmtime clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -83,5 +84,13 @@ format: ## Formats every Swift file.
 errors: build ## Writes docs/errors.md from the error codes.
 	THALWEG_WRITE_DOCUMENTS=1 $(SWIFT) test --skip-build --disable-xctest --filter ThalwegTidyTests
 
+kit: errors ## Writes the copy of the authoring kit that the command carries.
+
+programs: packages ## Tests the kit and the example programs, and builds their modules.
+	SWIFT=$(SWIFT) JOBS=$(JOBS) scripts/programs.sh
+
+wasmtime: ## Fetches the library that runs programs into .wasmtime.
+	sh scripts/get-wasmtime.sh
+
 clean: ## Removes what was built.
-	rm -rf .build
+	rm -rf .build Programs/.build

@@ -62,13 +62,17 @@ let package = Package(
             name: "ThalwegEngine",
             dependencies: ["ThalwegModel", "ThalwegWire", "ThalwegFilter", "CThalwegShims"]),
         .target(name: "ThalwegLog", dependencies: ["ThalwegModel", "CThalwegShims"]),
+        .target(name: "CWasmtime", linkerSettings: [.linkedLibrary("dl")]),
+        .target(
+            name: "ThalwegPrograms",
+            dependencies: ["ThalwegModel", "ThalwegEngine", "CThalwegShims", "CWasmtime"]),
 
         // MARK: Shell: the only code that meets the outside world.
         .target(
             name: "ThalwegServer",
             dependencies: [
                 "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
-                nioCore, nioPosix, logging, lifecycle, configuration,
+                "ThalwegPrograms", nioCore, nioPosix, logging, lifecycle, configuration,
             ]),
         .macro(name: "ThalwegMacros", dependencies: [syntaxMacros, compilerPlugin]),
         .target(
@@ -95,6 +99,9 @@ let package = Package(
                 "ThalwegEngine", "ThalwegFilter", "ThalwegWire", "ThalwegModel",
             ]),
         .testTarget(name: "ThalwegLogTests", dependencies: ["ThalwegLog", "ThalwegModel"]),
+        .testTarget(
+            name: "ThalwegProgramsTests", dependencies: ["ThalwegPrograms", "ThalwegModel"],
+            exclude: ["Programs"]),
         .testTarget(
             name: "ThalwegClientTests",
             dependencies: ["ThalwegClient", "ThalwegWire", "ThalwegModel", nioCore, nioPosix]),
@@ -131,6 +138,6 @@ if Context.environment["THALWEG_MACRO_TESTS"] != nil {
             dependencies: ["ThalwegMacros", macroExpansion, macroTestSupport, syntaxMacros]))
 }
 
-for target in package.targets where target.name != "CThalwegShims" {
+for target in package.targets where !["CThalwegShims", "CWasmtime"].contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + swiftSettings
 }

@@ -14,6 +14,12 @@ step() { printf '\n== %s (%ss)\n' "$1" "$SECONDS"; }
 step "format"
 make --no-print-directory lint
 
+step "engine of programs"
+sh scripts/get-wasmtime.sh
+
+step "programs"
+scripts/programs.sh
+
 step "build"
 "$swift" build -j "$jobs" --build-tests
 

@@ -32,8 +32,9 @@ public struct ClientOptions: Sendable {
     public var outgoingHighWaterBytes = 4 << 20
     /// Bytes that one subscription may hold for a consumer that lags, before reading stops.
     public var subscriptionBufferBytes = 8 << 20
-    /// The session to go on with; all zero for a new one. By it a client of any source is known
-    /// again, also after a restart of its own.
+    /// The session to go on with after a restart of the program, so that no write is applied twice
+    /// and a client of any source gets its source again; all zero for a new one. No two clients
+    /// may have the same at a time.
     public var session = UniqueID(high: 0, low: 0)
 
     public init(name: String = "", token: String = "", source: Source = .any) {

@@ -43,6 +43,24 @@ extension Partition {
         return (box.state.table.shape.keyKind, Offset(box.state.table.changes.last))
     }
 
+    /// The number of a session's next write to the topic: all before it are applied.
+    public func nextNumber(
+        _ topic: TopicID, of session: UniqueID
+    ) throws(ThalwegError) -> UInt64 {
+        try required(topic).state.nextNumber(session)
+    }
+
+    /// What runs in the topic; `nil` where nothing does.
+    public func program(_ topic: TopicID) throws(ThalwegError) -> ProgramReading? {
+        try required(topic).state.program.map { program in
+            ProgramReading(
+                deployment: program.deployment, hash: program.running.hash,
+                deployedAt: Timestamp(microseconds: program.deployedAt),
+                figures: program.running.figures, stateHash: program.running.stateHash(),
+                lines: program.lines)
+        }
+    }
+
     /// Where everything stands in the topic's rows; `nil` for a topic of kind `bytes`.
     public func layout(_ topic: TopicID) throws(ThalwegError) -> RowLayout? {
         try required(topic).state.layout

@@ -6,6 +6,9 @@
 //        │ u64 records │ definition
 //   u8 2 │ chunk
 //   u8 3 │ u32 topic
+//   u8 5 │ u32 topic │ u64 first offset │ u32 changes, as a history chunk has them
+//   u8 6 │ u32 topic │ sessions
+//   u8 7 │ u32 topic │ i64 deployed at │ u64 inputs │ deployment │ array image
 //   u8 4 │ u32 topic      dropped since: the log behind the snapshot says so
 public import ThalwegModel
 
@@ -21,6 +24,9 @@ extension Partition {
         static let records: UInt8 = 2
         static let end: UInt8 = 3
         static let dropped: UInt8 = 4
+        static let history: UInt8 = 5
+        static let sessions: UInt8 = 6
+        static let program: UInt8 = 7
     }
 
     /// Fixes the state as it is now; writes may go on at once.
@@ -55,6 +61,31 @@ extension Partition {
                 writer.integer(walk.time)
                 writer.integer(UInt64(walk.records))
                 walk.definition.encode(into: &writer)
+                return writer.bytes
+            }
+            if let part = walk.history.popLast() {
+                var writer = ByteWriter(reserving: part.bytes + 32)
+                writer.integer(Block.history)
+                writer.integer(topic.rawValue)
+                writer.integer(part.chunk.firstOffset)
+                writer.integer(UInt32(part.count))
+                writer.raw(part.chunk.contents.prefix(part.bytes))
+                return writer.bytes
+            }
+            if let sessions = walk.sessions, sessions.count > 0 {
+                walk.sessions = nil
+                var writer = ByteWriter(reserving: 4_096)
+                writer.integer(Block.sessions)
+                writer.integer(topic.rawValue)
+                sessions.encode(into: &writer)
+                return writer.bytes
+            }
+            if let program = walk.program {
+                walk.program = nil
+                var writer = ByteWriter(reserving: program.image.count + 4_096)
+                writer.integer(Block.program)
+                writer.integer(topic.rawValue)
+                program.encode(into: &writer)
                 return writer.bytes
             }
             if let chunk = box.state.nextSnapshotChunk(limit: limit) {
@@ -107,10 +138,23 @@ extension Partition {
             box(topic)?.state.table.index.reserve(Int(min(records, 1 << 28)))
         case Block.records:
             let box = try required(topic)
-            try box.load.load(&reader, into: &box.state)
+            try box.load?.load(&reader, into: &box.state)
+        case Block.history:
+            let box = try required(topic)
+            let first = try reader.integer(UInt64.self)
+            let count = Int(try reader.integer(UInt32.self))
+            let contents = try reader.bytes(reader.remaining)
+            try box.state.history.restore(
+                try HistoryChunk(firstOffset: first, count: count, contents: contents))
+        case Block.sessions:
+            let box = try required(topic)
+            box.state.sessions = try SessionTable(from: &reader)
+        case Block.program:
+            try required(topic).state.restore(try ProgramSnapshot(from: &reader), programs)
         case Block.end:
             let box = try required(topic)
-            try box.load.finish(into: &box.state)
+            try box.load?.finish(into: &box.state)
+            box.load = nil
             box.state.finishRestore(
                 last: box.restoredLast, horizon: box.restoredHorizon,
                 versionFloor: box.restoredVersionFloor)

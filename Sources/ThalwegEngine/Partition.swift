@@ -17,6 +17,8 @@ public final class Partition {
     var feedScratch = FeedScratch()
     /// Open epochs on all topics, by source.
     var sourceEpochs: [UInt16: UInt64] = [:]
+    /// Who makes programs; without, topics have none.
+    public var programs: (any TopicPrograms)?
 
     /// - Parameter seed: of the hash of keys; the server's secret, and need not be the same on
     ///   every node.
@@ -49,13 +51,15 @@ public final class Partition {
     ///
     /// - Parameters:
     ///   - writes: the batch behind its header; lent for the call.
+    ///   - session: whose batch it is; all zero for none.
     ///   - token: whom to answer when the window is durable; `nil` for nobody.
     ///   - isSystem: the server itself writes, and may write to its own topics.
-    /// - Throws: `unknown_topic`, `not_allowed`, `source_required`, `memory_limit`, `invalid_batch`; then nothing
-    ///   was merged.
+    /// - Throws: `unknown_topic`, `not_allowed`, `source_required`, `memory_limit`,
+    ///   `invalid_batch`, `unknown_session`, `too_many_requests`; then nothing was merged.
     public func merge(
         _ writes: UnsafeRawBufferPointer, header: WriteBatchHeader, source: SourceID,
-        time: Timestamp, token: UInt64?, isSystem: Bool = false
+        session: UniqueID = UniqueID(high: 0, low: 0), time: Timestamp, token: UInt64?,
+        isSystem: Bool = false
     ) throws(ThalwegError) -> MergeOutcome {
         let box = try required(header.topic)
         guard isSystem || !box.isSystem else {
@@ -73,14 +77,24 @@ public final class Partition {
                 .invalidBatch, "the number of writes in a batch", value: Int(header.count),
                 limit: limits.writesPerBatch, advice: "send smaller batches")
         }
+        if box.checkMemoryIn <= 0 { try checkMemory(box) }
+        box.checkMemoryIn -= writes.count
+        if box.state.isStream {
+            return try box.state.enqueue(
+                writes, header: header, source: source, session: session, token: token)
+        }
+        guard header.numbering == nil else {
+            throw ThalwegError(
+                .notSupported, "a topic with a window does not count a session's writes",
+                advice: "send without numbers: merging the same write again changes nothing, or "
+                    + "create the topic with every write kept")
+        }
         guard Int(header.count) <= PendingWindow.limit - box.state.open.pointee.count else {
             throw .exceeded(
                 .memoryLimit, "the number of records in the topic's open window",
                 value: box.state.open.pointee.count + Int(header.count),
                 limit: PendingWindow.limit, advice: "wait until the log has caught up")
         }
-        if box.checkMemoryIn <= 0 { try checkMemory(box) }
-        box.checkMemoryIn -= writes.count
         if !sourceEpochs.isEmpty { joinEpoch(box, source.rawValue) }
         var ticket = token.map { Ticket(token: $0) }
         let outcome: MergeOutcome
@@ -118,7 +132,9 @@ public final class Partition {
 
     /// Answers `token` when everything merged so far is durable and applied.
     public func barrier(_ topic: TopicID, token: UInt64) throws(ThalwegError) {
-        try required(topic).state.open.pointee.tickets.append(Ticket(token: token))
+        let box = try required(topic)
+        if box.state.isStream { return box.state.queue.barrier(token: token) }
+        box.state.open.pointee.tickets.append(Ticket(token: token))
     }
 
     /// Whether records of the topic expire.
@@ -132,14 +148,23 @@ public final class Partition {
         box(topic)?.state.expire(part: part % KeyIndex.partsInAll, time: time.microseconds)
     }
 
-    /// When the topic's open window is due; `nil` while it is empty.
+    /// Whether each write to the topic is a change of its own, logged without waiting for a window.
+    public func keepsEveryWrite(_ topic: TopicID) -> Bool {
+        box(topic)?.state.isStream ?? false
+    }
+
+    /// The topic's open group of writes has grown so large that it is cut also while others are on
+    /// their way.
+    public func isGroupFull(_ topic: TopicID) -> Bool {
+        (box(topic)?.state.queue.openBytes ?? 0) >= StreamQueue.fullBytes
+    }
+
+    /// When the topic's open window is due; `nil` while it is empty, and where there are none.
     public func deadline(_ topic: TopicID) -> Timestamp? {
-        guard let box = box(topic), !box.state.isOpenEmpty else { return nil }
-        let window = box.state.open.pointee.openedAt
-        guard case .coalesced(let width) = box.state.definition.options.writes else {
-            return Timestamp(microseconds: window)
-        }
-        return Timestamp(microseconds: window + Int64(width))
+        guard let box = box(topic), !box.state.isOpenEmpty,
+            case .coalesced(let width) = box.state.definition.options.writes
+        else { return nil }
+        return Timestamp(microseconds: box.state.open.pointee.openedAt + Int64(width))
     }
 
     /// What sealing a window gave.
@@ -152,28 +177,22 @@ public final class Partition {
 
     /// Closes the topic's open window; `nil` where it is empty or too many are on their way.
     public func seal(_ topic: TopicID, time: Timestamp) -> Sealed? {
-        guard let box = box(topic), !box.state.isOpenEmpty, box.state.canSeal else { return nil }
+        guard let box = box(topic) else { return nil }
+        if box.state.isStream {
+            guard !box.state.queue.isEmpty, box.state.queue.canSeal else { return nil }
+            let (entry, done) = box.state.sealStream(time: time.microseconds)
+            return Sealed(entry: entry, completions: done)
+        }
+        guard !box.state.isOpenEmpty, box.state.canSeal else { return nil }
         let entry = box.state.seal(time: time.microseconds)
         let completions = entry == nil ? box.state.takeCompletions(appliedOne: false) : []
         return Sealed(entry: entry, completions: completions)
     }
 
-    /// Cuts an entry after which the topic has no records; `nil` where the open window has to be
-    /// sealed first, or too many are on their way.
-    ///
-    /// - Parameter token: whom to answer when it is applied.
-    /// - Throws: `unknown_topic`.
-    public func truncate(
-        _ topic: TopicID, time: Timestamp, token: UInt64
-    ) throws(ThalwegError) -> [UInt8]? {
-        let box = try required(topic)
-        guard box.state.isOpenEmpty, box.state.canSeal else { return nil }
-        return box.state.cutTruncation(time: time.microseconds, ticket: Ticket(token: token))
-    }
-
     /// Sealed windows of the topic whose entries are not applied yet.
     public func windowsInFlight(_ topic: TopicID) -> Int {
-        box(topic)?.state.inFlight ?? 0
+        guard let box = box(topic) else { return 0 }
+        return box.state.isStream ? box.state.queue.groupsInFlight : box.state.inFlight
     }
 
     // MARK: Applying
@@ -186,6 +205,8 @@ public final class Partition {
         public var before: Offset
         public var after: Offset
         public var completions: [Completion] = []
+        /// Why a deployment came to nothing, on every node alike.
+        public var refusal: ThalwegError?
     }
 
     /// Applies a committed entry, this partition's own or one read from a log.
@@ -209,12 +230,25 @@ public final class Partition {
                 try reader.finish()
             }
             applied.after = Offset(box.state.table.changes.last)
+        case .stream:
+            guard let box = box(header.topic) else { return applied }
+            applied.before = box.state.newestOffset
+            let outcomes = try box.state.applyStream(&reader, time: header.time.microseconds)
+            try reader.finish()
+            applied.completions = box.state.completions(outcomes)
+            applied.after = box.state.newestOffset
         case .createTopic:
             try create(header.topic, try TopicDefinition(from: &reader))
         case .alterTopic:
             try alter(header.topic, try TopicDefinition(from: &reader))
         case .dropTopic:
             applied.completions = drop(header.topic)
+        case .deployProgram:
+            let deployment = try ProgramDeployment(from: &reader)
+            try reader.finish()
+            applied.refusal = try deploy(deployment, header)
+        case .removeProgram:
+            box(header.topic)?.state.program = nil
         case .truncateTopic:
             guard let box = box(header.topic) else { return applied }
             applied.before = Offset(box.state.table.changes.last)
@@ -228,6 +262,25 @@ public final class Partition {
         return applied
     }
 
+    private func deploy(
+        _ deployment: ProgramDeployment, _ header: EntryHeader
+    ) throws(ThalwegError) -> ThalwegError? {
+        do throws(ThalwegError) {
+            try required(header.topic).state.deploy(
+                deployment, time: header.time.microseconds, programs)
+            return nil
+        } catch {
+            // This node cannot know what the others made of it.
+            if error.code == .programEngineMissing { throw error }
+            return error
+        }
+    }
+
+    /// Takes back the memory of a window's entry, when it is applied and nobody needs it.
+    public func recycle(_ topic: TopicID, entry: [UInt8]) {
+        box(topic)?.state.recycle(entry)
+    }
+
     private func create(_ topic: TopicID, _ definition: TopicDefinition) throws(ThalwegError) {
         topics[topic.rawValue] = TopicBox(
             try TopicState(id: topic, definition: definition, seed: seed))
@@ -239,6 +292,7 @@ public final class Partition {
     ) throws(ThalwegError) {
         try create(topic, definition)
         let box = try required(topic)
+        box.load = SnapshotLoad(last: last)
         box.restoredLast = last
         box.restoredHorizon = horizon
         box.restoredVersionFloor = versionFloor
@@ -261,13 +315,18 @@ public final class Partition {
 
     private func drop(_ topic: TopicID) -> [Completion] {
         guard let box = topics.removeValue(forKey: topic.rawValue) else { return [] }
-        var completions: [Completion] = []
+        var completions = box.state.queue.takeAll().map {
+            Completion(
+                token: $0.token, lastOffset: .start,
+                refusal: $0.batch < 0
+                    ? nil : ThalwegError(.unknownTopic, "the topic was dropped"))
+        }
         for number in box.state.appliedNumber + 1...box.state.openNumber {
             for ticket in box.state.window(number).pointee.tickets {
+                var counts = VerdictCounts()
+                counts.invalid = ticket.accepted + ticket.unchanged + ticket.invalid
                 completions.append(
-                    Completion(
-                        token: ticket.token, lastOffset: .start, accepted: 0, unchanged: 0,
-                        invalid: ticket.accepted + ticket.unchanged + ticket.invalid, results: []))
+                    Completion(token: ticket.token, lastOffset: .start, counts: counts))
             }
         }
         return completions
@@ -281,7 +340,8 @@ final class TopicBox {
     let isSystem: Bool
     /// Bytes of writes until memory is looked at again.
     var checkMemoryIn = 0
-    var load = SnapshotLoad()
+    /// While a snapshot is being loaded.
+    var load: SnapshotLoad?
     var restoredLast: UInt64 = 0
     var restoredHorizon: UInt64 = 0
     var restoredVersionFloor: UInt64 = 0

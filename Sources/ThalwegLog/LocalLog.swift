@@ -219,6 +219,8 @@ public final class LocalLog: CommitLog, @unchecked Sendable {
             let group = inFlight.prefix(count)
             try writer.persist(group)
             inFlight = inFlight.dropFirst(count)
+            // An empty slice would keep the entries of its array.
+            if inFlight.isEmpty { inFlight = [] }
             report(Array(group))
             return .progressed
         } catch {

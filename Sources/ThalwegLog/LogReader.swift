@@ -2,8 +2,8 @@ public import ThalwegModel
 
 /// Streams the entries behind the snapshot, in order, for the state to be built from.
 ///
-/// One thread. Read to the end before the log is started. Memory: one window of a segment (1 MiB,
-/// or the largest entry).
+/// One thread. Read to the end before the log is started. Memory: one window of a segment (4 MiB,
+/// or four times the largest entry).
 public final class LogReader {
     /// The first and last index that it gives; empty if `first > last`.
     public let firstIndex: UInt64
@@ -24,8 +24,22 @@ public final class LogReader {
         self.lastIndex = lastIndex
     }
 
+    /// An entry where it was read; lent until the next call or the reader's end.
+    public struct LentEntry {
+        public let index: UInt64
+        public let tag: UInt32
+        public let payload: UnsafeRawBufferPointer
+    }
+
     /// The next entry, nil after the last. Throws `logDamaged` or `storageFailed`.
     public func next() throws(ThalwegError) -> LogEntry? {
+        try nextLent().map {
+            LogEntry(index: $0.index, tag: $0.tag, payload: Array($0.payload))
+        }
+    }
+
+    /// As `next`, without a copy.
+    public func nextLent() throws(ThalwegError) -> LentEntry? {
         while true {
             guard let cursor else {
                 guard firstIndex <= lastIndex, let segment = segments.popFirst() else { return nil }
@@ -45,7 +59,7 @@ public final class LogReader {
             }
             nextIndex += 1
             if header.index >= firstIndex {
-                return LogEntry(index: header.index, tag: header.tag, payload: Array(payload))
+                return LentEntry(index: header.index, tag: header.tag, payload: payload)
             }
         }
     }

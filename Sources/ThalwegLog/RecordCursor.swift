@@ -27,7 +27,7 @@ final class RecordCursor {
     private(set) var offset = UInt64(LogFormat.segmentHeaderBytes)
     private let file: any StorageFile
     private let seed: UInt32
-    private static let usualWindowBytes = 1 << 20
+    private static let usualWindowBytes = 4 << 20
     private var window: RawBuffer
     private var windowStart: UInt64 = 0
     private var windowCount = 0
@@ -184,7 +184,11 @@ final class RecordCursor {
         let end = position + UInt64(count)
         guard end <= fileBytes else { return nil }
         if position < windowStart || end > windowStart + UInt64(windowCount) {
-            if count > window.count { window = RawBuffer(count: count) }
+            if count > window.count {
+                // Room for more than one, so that few reads begin again within a record.
+                let several = min(UInt64(count) * 4, fileBytes - position)
+                window = RawBuffer(count: max(count, Int(several)))
+            }
             windowStart = position
             windowCount = 0
             let wanted = Int(min(UInt64(window.count), fileBytes - position))

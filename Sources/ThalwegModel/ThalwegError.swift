@@ -90,6 +90,7 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
     public static let unknownSession = ErrorCode(rawValue: 305)
     public static let epochOpen = ErrorCode(rawValue: 306)
     public static let noEpoch = ErrorCode(rawValue: 307)
+    public static let sessionTaken = ErrorCode(rawValue: 308)
 
     // MARK: 400–499: reading
     public static let tooOld = ErrorCode(rawValue: 400)
@@ -112,6 +113,15 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
     public static let stopped = ErrorCode(rawValue: 508)
     public static let notLeader = ErrorCode(rawValue: 509)
 
+    // MARK: 600–699: programs
+    public static let programEngineMissing = ErrorCode(rawValue: 600)
+    public static let invalidProgram = ErrorCode(rawValue: 601)
+    public static let programTooLarge = ErrorCode(rawValue: 602)
+    public static let programInitFailed = ErrorCode(rawValue: 603)
+    public static let invalidProgramImage = ErrorCode(rawValue: 604)
+    public static let programFaulting = ErrorCode(rawValue: 605)
+    public static let programBuildFailed = ErrorCode(rawValue: 610)
+
     /// The code's name as logs, JSON and the command line print it.
     public var name: String {
         Self.names[rawValue] ?? "error_\(rawValue)"
@@ -130,10 +140,14 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
         208: "program_failed", 209: "not_committed",
         300: "source_claimed", 301: "too_many_sources", 302: "source_required", 303: "not_allowed",
         304: "unauthenticated", 305: "unknown_session", 306: "epoch_open", 307: "no_epoch",
+        308: "session_taken",
         400: "too_old", 401: "invalid_filter", 402: "unknown_subscription",
         403: "too_many_subscriptions", 404: "no_history", 405: "not_yet", 406: "slow_reader",
         500: "memory_limit", 501: "disk_full", 502: "log_damaged", 503: "sync_failed",
         504: "storage_failed", 505: "data_directory_in_use", 506: "shutting_down",
         507: "invalid_configuration", 508: "stopped", 509: "not_leader",
+        600: "program_engine_missing", 601: "invalid_program", 602: "program_too_large",
+        603: "program_init_failed", 604: "invalid_program_image", 605: "program_faulting",
+        610: "program_build_failed",
     ]
 }

@@ -20,3 +20,18 @@ public enum DeletionReason: UInt8, Hashable, Sendable, CaseIterable {
     case epoch = 4
     case dropped = 5
 }
+
+/// What a topic's program said when it refused a write.
+public struct Rejection: Hashable, Sendable {
+    /// Bytes of a message; programs cannot say more.
+    public static let messageBytes = 1_024
+
+    /// The program's own number.
+    public let code: UInt32
+    public let message: String
+
+    public init(code: UInt32, message: String) {
+        self.code = code
+        self.message = message
+    }
+}

@@ -1,7 +1,9 @@
 // A batch of writes to one topic, packed without alignment, as it travels and as the window reads
 // it. Little-endian throughout.
 //
-//   batch  = u32 topic | u8 acknowledgement | u8 flags | u16 0 | u32 count | write × count
+//   batch  = u32 topic | u8 acknowledgement | u8 flags | u16 0 | u32 count |
+//            [u64 number | u64 answered] | write × count
+//   flags  1: all or nothing; 2: number and answered follow
 //   write  = u8 operation and flags | key | [condition] | [metadata] | body
 //
 //   operation    low four bits: 1 ASSERT, 2 PATCH, 3 RETRACT
@@ -42,25 +44,49 @@ public enum Acknowledgement: UInt8, Hashable, Sendable, CaseIterable {
     case present
 }
 
+/// A batch's place among those that its session sends to one topic.
+public struct WriteNumbering: Hashable, Sendable {
+    /// Bytes on the wire.
+    public static let size = 16
+
+    /// Of the batch's first write: 1 for the session's first to this topic, then without gaps.
+    public var number: UInt64
+    /// The session has the answers for all writes up to this one: the server may forget them.
+    public var answered: UInt64
+
+    public init(number: UInt64, answered: UInt64) {
+        self.number = number
+        self.answered = answered
+    }
+}
+
 /// The fixed part in front of a batch's writes.
 public struct WriteBatchHeader: Hashable, Sendable {
+    /// Bytes without the numbering.
     public static let size = 12
 
     /// Bits of `flags`.
     public static let atomicFlag: UInt8 = 1
+    public static let numberedFlag: UInt8 = 2
 
     public var topic: TopicID
     public var acknowledgement: Acknowledgement
     public var flags: UInt8
     public var count: UInt32
+    /// Where the session wants the batch applied exactly once, however often it is sent.
+    public var numbering: WriteNumbering?
 
     public init(
-        topic: TopicID, acknowledgement: Acknowledgement, isAtomic: Bool = false, count: UInt32
+        topic: TopicID, acknowledgement: Acknowledgement, isAtomic: Bool = false, count: UInt32,
+        numbering: WriteNumbering? = nil
     ) {
         self.topic = topic
         self.acknowledgement = acknowledgement
-        self.flags = isAtomic ? WriteBatchHeader.atomicFlag : 0
+        self.flags =
+            (isAtomic ? WriteBatchHeader.atomicFlag : 0)
+            | (numbering == nil ? 0 : WriteBatchHeader.numberedFlag)
         self.count = count
+        self.numbering = numbering
     }
 
     public var isAtomic: Bool { flags & WriteBatchHeader.atomicFlag != 0 }
@@ -74,10 +100,21 @@ public struct WriteBatchHeader: Hashable, Sendable {
         self.acknowledgement = acknowledgement
         flags = try reader.integer()
         let reserved = try reader.integer(UInt16.self)
-        guard flags & ~WriteBatchHeader.atomicFlag == 0, reserved == 0 else {
+        let known = WriteBatchHeader.atomicFlag | WriteBatchHeader.numberedFlag
+        guard flags & ~known == 0, reserved == 0 else {
             throw ThalwegError(.invalidBatch, "reserved bits of the batch header are set")
         }
         count = try reader.integer()
+        guard flags & WriteBatchHeader.numberedFlag != 0 else { return }
+        let number = try reader.integer(UInt64.self)
+        let answered = try reader.integer(UInt64.self)
+        guard number > 0, answered < number, count > 0 else {
+            throw ThalwegError(
+                .invalidBatch,
+                "\(count) writes from number \(number) with \(answered) answered are no sequence",
+                advice: "number writes from 1 and leave out empty batches")
+        }
+        numbering = WriteNumbering(number: number, answered: answered)
     }
 }
 

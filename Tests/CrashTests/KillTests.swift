@@ -24,4 +24,17 @@ import ThalwegModel
         ).run()
         #expect(snapshotIndex > 0, "no snapshot was taken")
     }
+
+    /// The same for sessions on a topic that keeps every write: their clients outlive the kills.
+    @Test func eachWriteOfASessionIsInTheStreamOnceAfterKills() async throws {
+        let seed = CrashRun.configuredSeed
+        print("stream crash seed \(seed), \(CrashRun.configuredRounds) rounds")
+        try await StreamCrashRun(
+            seed: seed, rounds: CrashRun.configuredRounds, serverArguments: []
+        ).run()
+        try await StreamCrashRun(
+            seed: seed, rounds: CrashRun.configuredRounds,
+            serverArguments: ["--snapshot-after-bytes", "4096"]
+        ).run()
+    }
 }

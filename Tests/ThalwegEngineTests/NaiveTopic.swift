@@ -144,7 +144,7 @@ struct NaiveTopic {
         return merged
     }
 
-    private func refusals(_ write: NaiveWrite) -> Set<ErrorCode> {
+    func refusals(_ write: NaiveWrite) -> Set<ErrorCode> {
         var codes: Set<ErrorCode> = write.isKeyValid ? [] : [.invalidKey]
         if case .malformed(_, _, _, let code) = write.body { codes.insert(code) }
         if let condition = write.condition, !holds(condition, write.key) {
@@ -166,7 +166,7 @@ struct NaiveTopic {
         }
     }
 
-    private func apply(
+    func apply(
         _ write: NaiveWrite, source: UInt16, to before: NaiveState, _ layout: RowLayout?
     ) throws -> NaiveState {
         var state = before

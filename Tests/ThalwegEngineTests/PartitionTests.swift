@@ -209,7 +209,8 @@ private struct BytesTopic {
         try topic.merge(Topic.put(Topic.key, 2), token: 4)
         let dropped = try topic.partition.apply(dropEntry(Topic.id))
         #expect(dropped.completions.map(\.token) == [3, 4])
-        #expect(dropped.completions.allSatisfy { $0.accepted == 0 && $0.invalid == 1 })
+        #expect(
+            dropped.completions.allSatisfy { $0.counts.accepted == 0 && $0.counts.invalid == 1 })
         // The window was on its way when the topic went: it comes to nothing.
         #expect(try topic.partition.apply(entry).completions.isEmpty)
     }

@@ -281,9 +281,9 @@ final class TopicRun {
         #expect(completions.map(\.token) == expected.map(\.token), "seed \(seed)")
         for (completion, expected) in zip(completions, expected) {
             #expect(completion.lastOffset.rawValue == expected.lastOffset, "seed \(seed)")
-            #expect(Int(completion.accepted) == expected.accepted, "seed \(seed)")
-            #expect(Int(completion.unchanged) == expected.unchanged, "seed \(seed)")
-            #expect(Int(completion.invalid) == expected.invalid, "seed \(seed)")
+            #expect(Int(completion.counts.accepted) == expected.accepted, "seed \(seed)")
+            #expect(Int(completion.counts.unchanged) == expected.unchanged, "seed \(seed)")
+            #expect(Int(completion.counts.invalid) == expected.invalid, "seed \(seed)")
             #expect(completion.results.count == expected.results.count, "seed \(seed)")
             for (result, expected) in zip(completion.results, expected.results) {
                 guard let expected else {

@@ -67,4 +67,15 @@ import ThalwegModel
             #expect(ErrorDocument.meanings[number] != nil, "\(number) has no explanation")
         }
     }
+
+    /// `make kit` writes the file.
+    @Test func theCommandCarriesTheKitAsItIs() throws {
+        let url = SourceTree.root.appendingPathComponent(KitDocument.path)
+        let text = try KitDocument.text()
+        if ProcessInfo.processInfo.environment["THALWEG_WRITE_DOCUMENTS"] != nil {
+            try text.write(to: url, atomically: true, encoding: .utf8)
+        }
+        let current = try String(contentsOf: url, encoding: .utf8)
+        #expect(current == text, "run 'make kit'")
+    }
 }

@@ -6,6 +6,7 @@ enum ErrorDocument {
         (1...99, "The connection and its frames"), (100...199, "Topics, schemas, names"),
         (200...299, "Writes"), (300...399, "Sources, sessions, rights"),
         (400...499, "Reading"), (500...599, "Memory, disk, the server itself"),
+        (600...699, "Programs"),
     ]
 
     static var text: String {
@@ -65,6 +66,7 @@ enum ErrorDocument {
         305: "There is no such session, or it has expired.",
         306: "The source has an epoch open already.",
         307: "The source has no epoch open.",
+        308: "Another connection goes on with the session: this one is closed.",
         400: "The offset is below what the topic still remembers: start over.",
         401: "The filter is not one, or does not fit the schema.",
         402: "There is no subscription of this number.",
@@ -82,5 +84,14 @@ enum ErrorDocument {
         507: "The configuration is not possible; the message names the setting.",
         508: "The server or the client has stopped.",
         509: "This node does not lead; ask the one that does.",
+        600:
+            "The library that runs programs is not there, or is another version: `sh scripts/get-wasmtime.sh`.",
+        601: "The module is not one that can be a program; the message says why.",
+        602: "The module, its arguments or its memory are larger than a program's may be.",
+        603:
+            "The program refused its arguments or records, or trapped on them; nothing was deployed.",
+        604: "The saved state of a program is damaged or of another module.",
+        605: "The program failed too often: its topic takes no writes until it is replaced.",
+        610: "The program could not be built, or what was built is no program.",
     ]
 }

@@ -10,9 +10,11 @@ import Testing
         "ThalwegFilter": ["ThalwegModel"],
         "ThalwegEngine": ["ThalwegModel", "ThalwegWire", "ThalwegFilter", "CThalwegShims"],
         "ThalwegLog": ["ThalwegModel", "CThalwegShims"],
+        "ThalwegPrograms": ["ThalwegModel", "ThalwegEngine", "CThalwegShims", "CWasmtime"],
         "ThalwegServer": [
             "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
-            "NIOCore", "NIOPosix", "Logging", "ServiceLifecycle", "Configuration", "Foundation",
+            "ThalwegPrograms", "NIOCore", "NIOPosix", "Logging", "ServiceLifecycle",
+            "Configuration", "Foundation",
         ],
         "ThalwegMacros": [
             "SwiftSyntax", "SwiftSyntaxBuilder", "SwiftSyntaxMacros", "SwiftCompilerPlugin",
@@ -31,7 +33,9 @@ import Testing
     ]
 
     @Test func eachTargetImportsOnlyWhatItsRoomMaySee() throws {
-        for file in try SourceTree.files(in: "Sources", ["swift"]) {
+        // The copy of the kit is text, with import lines of its own.
+        for file in try SourceTree.files(in: "Sources", ["swift"])
+        where file.path != KitDocument.path {
             let target = try #require(file.target)
             let allowed = try #require(Self.allowed[target], "no rule for target \(target)")
             for line in file.lines {

@@ -35,6 +35,13 @@ enum SourceTree {
         return files.sorted { $0.path < $1.path }
     }
 
+    /// The authoring kit and its examples.
+    static func programs() throws -> [File] {
+        try ["Sources", "Runtime", "Plugins", "Examples", "Tests"].flatMap { folder in
+            try files(in: "Programs/\(folder)", ["swift", "c", "h", "wat"])
+        }
+    }
+
     /// Every Markdown file that people read.
     static func documents() throws -> [File] {
         var files = try self.files(in: "docs", ["md"])

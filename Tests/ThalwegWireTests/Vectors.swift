@@ -8,12 +8,13 @@ extension Vector {
     static let all: [Vector] = {
         do {
             return try handshake() + topics() + writes() + reads() + subscriptions() + status()
+                + programs()
         } catch {
             fatalError("a vector cannot be built: \(error)")
         }
     }()
 
-    private static func message(
+    static func message(
         _ group: String,
         _ name: String,
         id: UInt32,
@@ -243,6 +244,15 @@ extension Vector {
             WriteResult(.accepted, offset: Offset(91), version: RecordVersion(10)),
             WriteResult(.invalid, error: .conditionFailed),
         ]
+        writer.begin(
+            TopicID(4), acknowledgement: .committedEach,
+            numbering: WriteNumbering(number: 7, answered: 5))
+        lend([0xAA, 0xBB]) { writer.assert(key: 17, row: $0) }
+        let numbered = Array(writer.finish(requestID: 26))
+        var refused = VerdictCounts()
+        refused.add(.rejected)
+        let rejection = WriteResult(
+            .rejected, error: .rejected, rejection: Rejection(code: 100, message: "overdrawn"))
         return [
             Vector(
                 group: "writes",
@@ -288,6 +298,30 @@ extension Vector {
                     ("result_1", "invalid error 204 offset 0 version 0"),
                 ]
             ),
+            Vector(
+                group: "writes",
+                name: "write_numbered",
+                frame: numbered,
+                fields: [
+                    ("request_id", "26"), ("topic", "4"), ("acknowledgement", "committedEach"),
+                    ("number", "7"), ("answered", "5"), ("count", "1"),
+                    ("write_0", "assert 17 aabb"),
+                ]
+            ),
+            try message(
+                "writes",
+                "committed_rejected",
+                id: 26,
+                Committed(lastOffset: Offset(91), counts: refused, results: [rejection]),
+                [
+                    ("last_offset", "91"), ("results", "1"),
+                    ("result_0", "rejected error 207 code 100 overdrawn"),
+                ]
+            ),
+            try message(
+                "writes", "describe_session", id: 27, DescribeSession(TopicID(4)),
+                [("topic", "4")]),
+            try message("writes", "session_info", id: 27, SessionInfo(next: 8), [("next", "8")]),
             try message("writes", "epoch_begin_all", id: 23, EpochBegin(nil), [("topic", "0")]),
             try message("writes", "epoch_end", id: 24, EpochEnd(TopicID(4)), [("topic", "4")]),
             try message(

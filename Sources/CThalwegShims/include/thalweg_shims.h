@@ -1,5 +1,5 @@
-// What the Swift core needs from the machine and cannot say in Swift: the CRC32C instruction and
-// cache-line prefetch. No state, no allocation, no system call.
+// What the Swift core needs from the machine and cannot say in Swift: the CRC32C instruction,
+// cache-line prefetch, and memory on large pages. No state.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -15,3 +15,13 @@ static inline void thalweg_prefetch(const void *address) { __builtin_prefetch(ad
 static inline int thalweg_equal(const void *left, const void *right, size_t count) {
   return memcmp(left, right, count) == 0;
 }
+
+/// A run of `bytes` zeros that starts at a multiple of 2 MiB, on large pages where the system has
+/// them; `bytes` is a multiple of 2 MiB. NULL where there is no memory.
+void *thalweg_pages_allocate(size_t bytes);
+
+/// Makes a run longer or shorter; it may move, and what it gains is zero. NULL where there is no
+/// memory: the run is then as it was.
+void *thalweg_pages_resize(void *old, size_t old_bytes, size_t bytes);
+
+void thalweg_pages_free(void *start, size_t bytes);

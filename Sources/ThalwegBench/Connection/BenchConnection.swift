@@ -15,11 +15,15 @@ final class BenchConnection: @unchecked Sendable {
 
     /// Connects and shakes hands. The source outlives an hour of silence: a scenario's phases must
     /// not retract each other's records.
-    init(_ endpoint: Endpoint, claim: SourceClaim, name: String) throws {
+    init(
+        _ endpoint: Endpoint, claim: SourceClaim, name: String,
+        session: UniqueID = UniqueID(high: 0, low: 0)
+    ) throws {
         socket = try TCPSocket.connect(to: endpoint)
         var hello = Hello(clientName: name, claim: claim)
         hello.heartbeatMilliseconds = 1_200_000
         hello.livenessDeadlineMilliseconds = 3_600_000
+        hello.session = session
         source = try request(hello, answer: Welcome.self).source
     }
 
@@ -179,6 +183,18 @@ final class BenchConnection: @unchecked Sendable {
         }
         buffer.drop(used)
         return count != 0
+    }
+
+    /// Waits until something comes and lends the whole frames that are there then.
+    func receiveFrames(
+        _ body: (FrameHeader, UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        socket.awaitReadable(milliseconds: 60_000)
+        guard try frames(verifies: true, body) else {
+            throw ThalwegError(
+                .connectionLost, "the server closed the connection",
+                advice: "look into the server's log")
+        }
     }
 
     /// The error frame that the server sent before it closed, if one is there.

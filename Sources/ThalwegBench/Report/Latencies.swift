@@ -21,6 +21,12 @@ struct LatencyRecorder: Sendable {
         histogram.record(min(nanoseconds, 3_600_000_000_000))
     }
 
+    mutating func add(_ other: LatencyRecorder) {
+        for bucket in other.histogram.recordedValues() {
+            histogram.record(bucket.value, count: bucket.count)
+        }
+    }
+
     /// `nil` where nothing was recorded.
     var latencies: Latencies? {
         guard histogram.totalCount > 0 else { return nil }

@@ -103,6 +103,19 @@ final class ClientCore: @unchecked Sendable {
         return try result.get()
     }
 
+    /// Whether writes to the topic can be numbered, or the server must be asked first.
+    func hasSequence(_ topic: TopicID) async -> Bool {
+        await withCheckedContinuation { continuation in
+            eventLoop.execute {
+                continuation.resume(returning: self.state.hasSequence(topic))
+            }
+        }
+    }
+
+    func beginSequence(_ topic: TopicID, next: UInt64) {
+        eventLoop.execute { self.state.beginSequence(topic, next: next) }
+    }
+
     func nextSubscriptionToken() -> SubscriptionToken {
         SubscriptionToken(
             rawValue: lastSubscription.wrappingAdd(1, ordering: .relaxed).newValue

@@ -72,7 +72,11 @@ extension ConnectionState {
         // Its caller may have stopped waiting.
         guard let pending = requests[id] else { return [] }
         if type == .error {
-            return finish(id, .failure(try ErrorMessage(frame.payload).error))
+            let error = try ErrorMessage(frame.payload).error
+            if case .sequencedWrite(let topic, let writes) = pending.request.kind {
+                return refused(id, topic, writes, error)
+            }
+            return finish(id, .failure(error))
         }
         guard type == pending.request.expects else {
             throw ThalwegError(

@@ -26,14 +26,25 @@ struct ConnectionState {
     }
 
     struct PendingRequest {
-        let request: Request
+        var request: Request
         let expiresAtTick: UInt64
         var isSent = false
         /// For a flush: the newest unconfirmed write sent before it.
         var confirms: UInt64 = 0
+        /// For a sequenced write: the number of its last one, once it has one.
+        var lastNumber: UInt64 = 0
+        /// Nobody waits for it any more; a sequenced write is sent on all the same.
+        var isAbandoned = false
+        /// A sequenced write that came back: it goes out again with another number.
+        var isHeld = false
+
+        func isOf(_ topic: TopicID) -> Bool {
+            if case .sequencedWrite(topic, _) = request.kind { return true }
+            return false
+        }
     }
 
-    let hello: Hello
+    var hello: Hello
     let policy: ReconnectPolicy
     let timing: ConnectionTiming
     var phase = Phase.idle
@@ -58,6 +69,11 @@ struct ConnectionState {
     /// Unconfirmed writes were on their way when a connection was lost: the next flush must say so.
     private var hasLostWrites = false
 
+    /// The session was made here: no topic knows it.
+    private(set) var isSessionOwn = false
+    /// Of the client's session, by topic.
+    var sequences: [TopicID: WriteSequence] = [:]
+
     private var tickCount: UInt64 = 0
     private var greetingSinceTick: UInt64 = 0
     private var heardAtTick: UInt64 = 0
@@ -72,15 +88,12 @@ struct ConnectionState {
 
     /// - Parameter seed: for the jitter of reconnects.
     init(_ options: ClientOptions, seed: UInt64) {
-        // By its session a client without a name gets its source again when it comes back.
-        var hello = options.hello
-        if hello.claim == .any, hello.session == UniqueID(high: 0, low: 0) {
-            hello.session = UniqueID(high: seed, low: ~seed)
-        }
-        self.hello = hello
+        hello = options.hello
+        if hello.session == UniqueID(high: 0, low: 0) { isSessionOwn = true }
         policy = options.reconnect
         timing = ConnectionTiming(options)
         randomState = seed
+        if isSessionOwn { hello.session = newSession() }
     }
 
     // MARK: The connection's life
@@ -140,6 +153,8 @@ struct ConnectionState {
         }
         let cause = isViolation ? cause : farewell ?? cause
         farewell = nil
+        // To come back would take the session from the client that has it now.
+        if cause.code == .sessionTaken { return close(cause) }
         var actions: [ConnectionAction] = [.disconnect]
         let delay = policy.delayMilliseconds(failures: failures, random: nextRandom())
         guard generation > 0, let delay else { return close(cause) }
@@ -204,10 +219,26 @@ struct ConnectionState {
     /// The next frame to write, if any, and what to do behind it; `nil` where nothing can be sent.
     mutating func nextToSend() -> (frame: ByteBuffer?, actions: [ConnectionAction])? {
         guard phase == .ready else { return nil }
-        while let id = unsent.popFirst() {
-            guard var pending = requests[id] else { continue }
-            let request = pending.request
+        while let id = unsent.first {
+            guard var pending = requests[id] else {
+                unsent.removeFirst()
+                continue
+            }
+            var request = pending.request
+            // It waits for answers, and what is behind it waits too: order is kept.
+            guard isSendable(pending) else { return nil }
+            unsent.removeFirst()
             switch request.kind {
+            case .sequencedWrite(let topic, let writes):
+                guard pending.lastNumber == 0 else { break }
+                guard let numbering = sequences[topic]?.number(writes) else {
+                    return (nil, finish(id, .failure(ConnectionState.lostSessionError)))
+                }
+                request.frame.withUnsafeMutableReadableBytes {
+                    Frame.setNumbering(numbering, in: $0)
+                }
+                pending.request.frame = request.frame
+                pending.lastNumber = numbering.number + UInt64(writes) - 1
             case .unconfirmedWrite:
                 unconfirmedSent += 1
             case .flush:
@@ -235,9 +266,25 @@ struct ConnectionState {
         return nil
     }
 
+    private func isSendable(_ pending: PendingRequest) -> Bool {
+        guard case .sequencedWrite(let topic, let writes) = pending.request.kind,
+            pending.lastNumber == 0
+        else { return true }
+        return sequences[topic]?.hasRoom(writes) ?? true
+    }
+
     /// The caller does not wait any more. A frame that was sent stays sent.
     mutating func cancel(_ id: UInt32) -> [ConnectionAction] {
-        finish(id, .failure(ThalwegError(.stopped, "the task that asked was cancelled")))
+        abandon(id, ThalwegError(.stopped, "the task that asked was cancelled"))
+    }
+
+    /// Ends a caller's wait. A sequenced write that has its number stays: those behind it need it.
+    private mutating func abandon(_ id: UInt32, _ error: ThalwegError) -> [ConnectionAction] {
+        guard let pending = requests[id], pending.lastNumber > 0 else {
+            return finish(id, .failure(error))
+        }
+        requests[id]?.isAbandoned = true
+        return pending.isAbandoned ? [] : [.finish(id, .failure(error))]
     }
 
     mutating func finish(
@@ -246,6 +293,11 @@ struct ConnectionState {
     ) -> [ConnectionAction] {
         guard let pending = requests.removeValue(forKey: id) else { return [] }
         if pending.isSent { inFlight -= 1 }
+        if case .sequencedWrite(let topic, _) = pending.request.kind, pending.lastNumber > 0 {
+            sequences[topic]?.answer(last: pending.lastNumber)
+            // Answers make room for those that wait for it.
+            return (pending.isAbandoned ? [] : [.finish(id, result)]) + [.wakeSender]
+        }
         if case .success = result, pending.request.kind == .flush {
             confirmed = max(confirmed, pending.confirms)
         }
@@ -260,12 +312,21 @@ struct ConnectionState {
             hasLostWrites = true
             confirmed = unconfirmedSent
         }
+        forgetGaps()
         inFlight = 0
         var actions: [ConnectionAction] = []
         var again: [UInt32] = []
-        for id in requests.keys.sorted() {
+        // A session's writes go out again in their order.
+        let ids = requests.keys.sorted {
+            (requests[$0]?.lastNumber ?? 0, $0) < (requests[$1]?.lastNumber ?? 0, $1)
+        }
+        for id in ids {
             guard var pending = requests[id], pending.isSent else { continue }
-            if isViolation {
+            if pending.lastNumber > 0 {
+                pending.isSent = false
+                requests[id] = pending
+                again.append(id)
+            } else if isViolation {
                 requests[id] = nil
                 actions.append(.finish(id, .failure(cause)))
             } else if pending.request.kind == .repeatable {
@@ -279,8 +340,13 @@ struct ConnectionState {
                 )
             }
         }
-        for id in again.reversed() { unsent.prepend(id) }
+        sendFirst(again)
         return actions
+    }
+
+    /// Puts requests in front of all that wait to be sent.
+    mutating func sendFirst(_ ids: [UInt32]) {
+        for id in ids.reversed() { unsent.prepend(id) }
     }
 
     static func unknownOutcome(_ code: ErrorCode, _ cause: ThalwegError?) -> ThalwegError {
@@ -306,13 +372,14 @@ struct ConnectionState {
     mutating func tick(isReadingPaused: Bool) -> [ConnectionAction] {
         tickCount += 1
         var actions: [ConnectionAction] = []
-        for (id, pending) in requests where pending.expiresAtTick <= tickCount {
+        for (id, pending) in requests
+        where pending.expiresAtTick <= tickCount && !pending.isAbandoned {
             let isUnknown = pending.isSent && pending.request.kind != .repeatable
             let error =
                 isUnknown
                 ? ConnectionState.unknownOutcome(.timedOut, nil)
                 : ThalwegError(.timedOut, "no answer came in time", advice: "try again")
-            actions += finish(id, .failure(error))
+            actions += abandon(id, error)
         }
         if isReadingPaused { heardAtTick = tickCount }
         switch phase {
@@ -333,7 +400,7 @@ struct ConnectionState {
         heardAtTick = tickCount
     }
 
-    private mutating func nextRandom() -> UInt64 {
+    mutating func nextRandom() -> UInt64 {
         // SplitMix64 (Steele, Lea, Flood 2014).
         randomState &+= 0x9E37_79B9_7F4A_7C15
         var word = randomState

@@ -14,6 +14,8 @@ public struct Change: Hashable, Sendable {
     /// What it held before, if the subscription asked for that and there was something.
     public let previous: [UInt8]?
     public let metadata: [UInt8]?
+    /// When it was committed and who wrote it, for changes of the history.
+    public let origin: ChangeOrigin?
 
     init(_ lent: LentChange, _ keyKind: KeyKind) throws(ThalwegError) {
         var reader = ByteReader(lent.key)
@@ -27,6 +29,7 @@ public struct Change: Hashable, Sendable {
         row = lent.kind.hasRow ? Array(lent.row) : nil
         previous = lent.previous.map { Array($0) }
         metadata = lent.metadata.map { Array($0) }
+        origin = lent.origin
     }
 }
 

@@ -5,17 +5,26 @@ struct BatchFrames {
     let topic: TopicID
     let keyKind: KeyKind
     let acknowledgement: Acknowledgement
+    /// Room is left for the numbers that a session gives its writes.
+    let isNumbered: Bool
     /// Bytes of one frame's payload.
     let maximumBytes: Int
     /// Writes in one frame.
     let maximumWrites: Int
 
-    init(_ topic: TopicID, keyKind: KeyKind, _ acknowledgement: Acknowledgement, _ welcome: Welcome)
-    {
+    init(
+        _ topic: TopicID,
+        keyKind: KeyKind,
+        _ acknowledgement: Acknowledgement,
+        isNumbered: Bool,
+        _ welcome: Welcome
+    ) {
+        self.isNumbered = isNumbered
         self.topic = topic
         self.keyKind = keyKind
         self.acknowledgement = acknowledgement
-        maximumBytes = Int(welcome.maximumFrameBytes)
+        maximumBytes =
+            Int(welcome.maximumFrameBytes) - (isNumbered ? WriteNumbering.size : 0)
         let writes = Int(welcome.maximumWritesPerBatch)
         maximumWrites =
             acknowledgement == .committedEach ? min(writes, Committed.maximumResults) : writes
@@ -116,13 +125,20 @@ struct BatchFrames {
         let bytes = Frame.bytes(
             .write,
             requestID: acknowledgement == .none ? 0 : id,
-            reserving: WriteBatchHeader.size + writes.count
+            reserving: WriteBatchHeader.size + WriteNumbering.size + writes.count
         ) { writer in
             writer.integer(topic.rawValue)
             writer.integer(acknowledgement.rawValue)
-            writer.integer(isAtomic ? WriteBatchHeader.atomicFlag : UInt8(0))
+            writer.integer(
+                (isAtomic ? WriteBatchHeader.atomicFlag : 0)
+                    | (isNumbered ? WriteBatchHeader.numberedFlag : UInt8(0)))
             writer.integer(UInt16(0))
             writer.integer(UInt32(count))
+            if isNumbered {
+                // Filled in when the frame gets its turn.
+                writer.integer(UInt64(0))
+                writer.integer(UInt64(0))
+            }
             writer.raw(writes)
         }
         return ByteBuffer(bytes: bytes)

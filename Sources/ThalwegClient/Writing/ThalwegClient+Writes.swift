@@ -18,11 +18,15 @@ extension ThalwegClient {
         if mode == .committed || mode == .committedEach { answer.counts = VerdictCounts() }
         guard batch.count > 0 else { return answer }
         let known = try await resolve(batch.topic)
-        for part in try frames(&batch, mode, known) {
+        let isSequenced = try await isSequenced(mode, known)
+        for part in try frames(&batch, mode, isNumbered: isSequenced, known) {
             let request = Request(
                 id: part.id,
                 frame: part.frame,
-                kind: mode == .none || mode == .received ? .unconfirmedWrite : .committedWrite,
+                kind: mode == .none || mode == .received
+                    ? .unconfirmedWrite
+                    : isSequenced
+                        ? .sequencedWrite(known.info.id, writes: part.writes) : .committedWrite,
                 expects: ThalwegClient.answerType(mode)
             )
             let told = try await core.ask(request)
@@ -83,6 +87,14 @@ extension ThalwegClient {
             )
         }
         let result = answer.results[0]
+        if let rejection = result.rejection {
+            throw ThalwegError(
+                result.error ?? .rejected,
+                "the program of topic '\(batch.topic.name)' refused the write with code "
+                    + "\(rejection.code): \(rejection.message)",
+                value: UInt64(rejection.code)
+            )
+        }
         if let code = result.error {
             throw ThalwegError(
                 code,
@@ -92,9 +104,26 @@ extension ThalwegClient {
         return result
     }
 
+    /// Whether the session numbers the writes: those that are answered when they are committed, to
+    /// a topic that keeps every one.
+    private func isSequenced(
+        _ mode: Acknowledgement,
+        _ known: Topic.Known
+    ) async throws(ThalwegError) -> Bool {
+        guard mode == .committed || mode == .committedEach,
+            case .every = known.info.definition.options.writes
+        else { return false }
+        if await core.hasSequence(known.info.id) { return true }
+        let answer = try await ask(
+            DescribeSession(known.info.id), expecting: .sessionInfo, kind: .repeatable)
+        core.beginSequence(known.info.id, next: try answer.decode(SessionInfo.self).next)
+        return true
+    }
+
     private func frames(
         _ batch: inout Batch,
         _ mode: Acknowledgement,
+        isNumbered: Bool,
         _ known: Topic.Known
     ) throws(ThalwegError) -> [(id: UInt32, frame: ByteBuffer, writes: Int)] {
         guard let welcome else { throw ConnectionState.closedError }
@@ -105,10 +134,11 @@ extension ThalwegClient {
                 advice: "open the topic again"
             )
         }
-        let cutter = BatchFrames(known.info.id, keyKind: batch.keyKind, mode, welcome)
+        let cutter = BatchFrames(
+            known.info.id, keyKind: batch.keyKind, mode, isNumbered: isNumbered, welcome)
         let isAtomic = batch.isAtomic
         let count = batch.count
-        if known.info.id == batch.topicID, mode == batch.acknowledgement,
+        if !isNumbered, known.info.id == batch.topicID, mode == batch.acknowledgement,
             cutter.fits(byteCount: batch.byteCount, count: count)
         {
             let id = core.nextRequestID()

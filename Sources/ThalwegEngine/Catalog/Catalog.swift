@@ -133,6 +133,13 @@ public final class Catalog {
         let options = withWindow(options)
         var existing = try topic(named: name)
         if existing.definition.options == options { return .unchanged(existing) }
+        let was = existing.definition.options
+        if case .every = was.writes, case .coalesced = options.writes {
+            throw Catalog.otherWrites(name)
+        }
+        if case .coalesced = was.writes, case .every = options.writes {
+            throw Catalog.otherWrites(name)
+        }
         let hadLifetime = existing.definition.options.timeToLiveMicroseconds > 0
         guard hadLifetime == (options.timeToLiveMicroseconds > 0) else {
             throw ThalwegError(
@@ -142,6 +149,12 @@ public final class Catalog {
         existing.definition.options = options
         let definition = existing.definition
         return .entry(entry(.alterTopic, existing.id, time) { definition.encode(into: &$0) })
+    }
+
+    private static func otherWrites(_ name: String) -> ThalwegError {
+        ThalwegError(
+            .invalidOptions, "'\(name)' cannot change between a window and every write kept",
+            advice: "create a new topic")
     }
 
     private func withWindow(_ options: TopicOptions) -> TopicOptions {
@@ -233,7 +246,7 @@ public final class Catalog {
                 sourceNames[source.name] = nil
                 if sourceOwners[source.owner] == id { sourceOwners[source.owner] = nil }
             }
-        case .window, .truncateTopic:
+        case .window, .stream, .truncateTopic, .deployProgram, .removeProgram:
             return
         }
     }

@@ -24,6 +24,12 @@ public enum EntryKind: UInt8, Sendable {
     /// A source's identity is free again; nothing asserts as it any more: u16 source. The topic is
     /// 0.
     case retractSource = 7
+    /// Batches of writes to a topic that keeps every one, as they came.
+    case stream = 8
+    /// `ProgramDeployment`: the topic's writes go through a program from here on.
+    case deployProgram = 9
+    /// The topic has no program any more.
+    case removeProgram = 10
 }
 
 /// The part in front of each entry's body.

@@ -24,13 +24,21 @@ extension Partition {
             return
         }
         let box = try required(topic)
+        guard !box.state.isStream else {
+            throw ThalwegError(
+                .notSupported,
+                "topic '\(box.state.definition.name)' keeps every write and has no epochs",
+                advice: "retract what is no longer true, or use a topic with a window")
+        }
         guard box.state.epochs[source.rawValue] == nil else { throw open }
         box.state.epochs[source.rawValue] = Epoch(number: number)
     }
 
     /// A write of a source whose epoch is on all topics: from here on the topic knows of it.
     func joinEpoch(_ box: TopicBox, _ source: UInt16) {
-        guard let number = sourceEpochs[source], box.state.epochs[source] == nil else { return }
+        guard let number = sourceEpochs[source], !box.state.isStream,
+            box.state.epochs[source] == nil
+        else { return }
         box.state.epochs[source] = Epoch(number: number)
     }
 
@@ -52,7 +60,9 @@ extension Partition {
         guard sourceEpochs[source] == number else { throw Partition.noEpoch(source) }
         var topics: [TopicID] = []
         for id in topicIDs {
-            guard let box = box(id), box.state.table.sources.known(source) != nil else { continue }
+            guard let box = box(id), !box.state.isStream,
+                box.state.table.sources.known(source) != nil
+            else { continue }
             joinEpoch(box, source)
             box.state.epochs[source]?.walk = EpochWalk(window: box.state.newestWindowWithWrites)
             topics.append(id)

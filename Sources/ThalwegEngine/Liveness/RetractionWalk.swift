@@ -53,14 +53,24 @@ extension Partition {
 
 extension TopicState {
     /// The window that holds the newest writes: the open one, or the one sealed last.
-    var newestWindowWithWrites: UInt64 { isOpenEmpty ? openNumber - 1 : openNumber }
+    var newestWindowWithWrites: UInt64 {
+        if isStream { return queue.newestGroup }
+        return isOpenEmpty ? openNumber - 1 : openNumber
+    }
+
+    /// Whether a window, or a group of a topic that keeps every write, is applied.
+    private func isApplied(_ window: UInt64) -> Bool {
+        (isStream ? queue.appliedGroups : appliedNumber) >= window
+    }
 
     fileprivate mutating func retract(
         _ walk: inout RetractionWalk, limit: Int, time: Int64
     ) -> WalkStep {
         let lost = LostSources(walk.sources, in: table.sources)
         guard !lost.singles.isEmpty else { return .isDone }
-        guard open.pointee.count + limit <= PendingWindow.limit else { return .waits }
+        guard open.pointee.count + limit <= PendingWindow.limit,
+            queue.openBytes <= StreamQueue.maximumBytes / 2
+        else { return .waits }
         let last = table.changes.last
         // Slots first: merging makes windows, and may not happen in the middle of the walk.
         var found: [UInt32] = []
@@ -79,11 +89,21 @@ extension TopicState {
             return true
         }
         walk.position = reached
+        if isStream {
+            for (source, single) in zip(lost.sources, lost.singles) {
+                let own = found.filter {
+                    table.sources.contains(single, in: table.record($0).sources)
+                }
+                queueRetractions(own, of: source, reason: .sourceLost)
+                walk.retracted += own.count
+            }
+            found = []
+        }
         for slot in found {
             walk.retracted += retractPending(slot, lost.singles, reason: .sourceLost, time: time)
         }
         guard reached == last else { return .goesOn }
-        return appliedNumber >= walk.window ? .isDone : .waits
+        return isApplied(walk.window) ? .isDone : .waits
     }
 
     /// Retracts memberships in the open window; gives how many there were.
@@ -108,15 +128,21 @@ extension TopicState {
 
 /// Some sources, in the form that source sets are asked in.
 struct LostSources {
+    /// Those that can be a member of any set here.
+    let sources: [UInt16]
     /// The set of each.
     let singles: [UInt64]
     private let mask: UInt64
 
     init(_ sources: [UInt16], in sets: borrowing SourceSets) {
+        var known: [UInt16] = []
         var singles: [UInt64] = []
         for source in sources {
-            if let single = sets.known(source) { singles.append(single) }
+            guard let single = sets.known(source) else { continue }
+            known.append(source)
+            singles.append(single)
         }
+        self.sources = known
         self.singles = singles
         mask = singles.filter { SourceSets.isMask($0) }.reduce(0, |)
     }

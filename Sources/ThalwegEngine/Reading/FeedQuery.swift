@@ -9,13 +9,19 @@ public struct FeedQuery: Sendable {
     public var fields: UInt64
     /// Changes told at the tail bring the row before them.
     public var includesPrevious: Bool
+    /// Each change of the history is told, instead of each record's newest state.
+    public var tellsEvery: Bool
 
-    public init(filter: Filter? = nil, fields: UInt64 = .max, includesPrevious: Bool = false) {
+    public init(
+        filter: Filter? = nil, fields: UInt64 = .max, includesPrevious: Bool = false,
+        tellsEvery: Bool = false
+    ) {
         self.filter = filter
         self.fields = fields
         self.includesPrevious = includesPrevious
+        self.tellsEvery = tellsEvery
     }
 
     /// Telling this reader exactly what happened needs the rows before changes.
-    public var wantsPrevious: Bool { includesPrevious || filter != nil }
+    public var wantsPrevious: Bool { !tellsEvery && (includesPrevious || filter != nil) }
 }

@@ -22,21 +22,53 @@ extension Partition {
         into writer: inout ChangesWriter
     ) throws(ThalwegError) -> FeedProgress {
         let box = try required(topic)
-        try Partition.check(position, box)
+        try Partition.check(position, box, query)
         var scratch = FeedScratch()
         swap(&scratch, &feedScratch)
         defer { swap(&scratch, &feedScratch) }
+        if query.tellsEvery {
+            return box.state.encodeHistory(
+                at: &position, query, limitBytes: limitBytes, &scratch, into: &writer)
+        }
         return box.state.encodeChanges(
             at: &position, query, limitBytes: limitBytes, &scratch, into: &writer)
     }
 
-    private static func check(_ position: FeedPosition, _ box: TopicBox) throws(ThalwegError) {
+    /// Where a reader of single changes begins that wants all there are.
+    ///
+    /// - Throws: `no_history` where the topic keeps none.
+    public func startOfHistory(_ topic: TopicID) throws(ThalwegError) -> FeedPosition {
+        let box = try required(topic)
+        guard box.state.keepsHistory else { throw Partition.noHistory }
+        return .tail(Offset(box.state.firstKept - 1))
+    }
+
+    static var noHistory: ThalwegError {
+        ThalwegError(
+            .noHistory, "the topic keeps no history of single changes",
+            advice: "alter the topic to keep some, or subscribe to the latest states")
+    }
+
+    private static func check(
+        _ position: FeedPosition, _ box: TopicBox, _ query: FeedQuery
+    ) throws(ThalwegError) {
         let last = box.state.table.changes.last
         guard position.offset.rawValue <= last else {
             throw ThalwegError(
                 .tooOld, "offset \(position.offset) is beyond the topic's newest, \(last)",
                 advice: "start over from the beginning", limit: last,
                 value: position.offset.rawValue)
+        }
+        if query.tellsEvery {
+            guard box.state.keepsHistory else { throw noHistory }
+            let first = box.state.firstKept
+            guard position.offset.rawValue + 1 >= first else {
+                throw ThalwegError(
+                    .tooOld, "changes are kept from offset \(first) on",
+                    advice: "begin there, or read the latest states from the start",
+                    limit: first, value: position.offset.rawValue + 1)
+            }
+            return
         }
         let horizon = box.state.table.horizon
         guard !position.isTooOld(horizon: Offset(horizon)) else {
@@ -48,8 +80,10 @@ extension Partition {
     }
 
     /// Says whether a position can still be walked from: throws what ``encodeChanges`` would.
-    public func check(_ position: FeedPosition, of topic: TopicID) throws(ThalwegError) {
-        try Partition.check(position, try required(topic))
+    public func check(
+        _ position: FeedPosition, of topic: TopicID, query: FeedQuery
+    ) throws(ThalwegError) {
+        try Partition.check(position, try required(topic), query)
     }
 
     /// Somebody is at the topic's tail: what entries do is noted while they are applied.

@@ -1,3 +1,5 @@
+import CThalwegShims
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Darwin)
@@ -18,5 +20,33 @@ enum HugePages {
             _ = madvise(page, end - first, MADV_HUGEPAGE)
         }
         #endif
+    }
+
+    // MARK: Runs that begin at a large page and stay on large pages when they grow
+
+    /// The next multiple of `size`.
+    static func rounded(_ bytes: Int) -> Int { (bytes + size - 1) & ~(size - 1) }
+
+    /// A run of `bytes`, a multiple of `size`, all zero.
+    static func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
+        // Exhaustion of memory ends the process, as everywhere.
+        guard let start = thalweg_pages_allocate(bytes) else {
+            fatalError("out of memory at a run of \(bytes) bytes")
+        }
+        return start
+    }
+
+    /// The run with another length; it may have moved, and what it gained is zero.
+    static func resize(
+        _ start: UnsafeMutableRawPointer, from oldBytes: Int, to bytes: Int
+    ) -> UnsafeMutableRawPointer {
+        guard let new = thalweg_pages_resize(start, oldBytes, bytes) else {
+            fatalError("out of memory at a run of \(bytes) bytes")
+        }
+        return new
+    }
+
+    static func free(_ start: UnsafeMutableRawPointer, bytes: Int) {
+        thalweg_pages_free(start, bytes)
     }
 }

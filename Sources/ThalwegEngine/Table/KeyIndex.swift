@@ -8,7 +8,8 @@
 //
 // The index is 1 part while it is small and 256 parts (by the tag's first 8 bits) beyond that, each
 // growing by itself by a sixth: at 10 million records a growth moves 40,000 entries, not all of
-// them, and no write waits for more.
+// them, and no write waits for more. They lie together on large pages (`KeyIndexRegion`): when the
+// first has outgrown its place, all move to a larger one, one at a time.
 //
 // Invariants of a part
 //   1. Entries of one part are in ascending order of tag from their homes on, without a gap
@@ -24,31 +25,38 @@ struct KeyIndex: ~Copyable {
         var slack: UInt32
         var count: UInt32
         var limit: UInt32
+        /// Its place in `regions`: the one that it lives in.
+        var region: UInt32
     }
 
+    /// Of ascending capacity; those that every part has left are gone.
+    private var regions: [KeyIndexRegion?] = []
+    /// The next part to follow into the newest region; `partCount` when all are there.
+    private var following = 0
+    /// Insertions until it does.
+    private var followIn = 0
     private(set) var parts: UnsafeMutablePointer<Part>
     private(set) var partCount: Int
     /// Bits of the tag that choose the part: 0 or 8.
     private var partBits: UInt32
     private(set) var count = 0
-    private(set) var bytes = 0
-
     private static let splitAt = 65_536
 
     init() {
-        partCount = 1
+        partCount = 0
         partBits = 0
-        parts = .allocate(capacity: 1)
-        parts.initialize(to: KeyIndex.makePart(capacity: 64))
-        bytes = KeyIndex.bytes(parts[0])
+        parts = .allocate(capacity: 0)
+        makeParts(1, capacity: 64)
     }
 
     deinit {
-        for number in 0..<partCount {
-            parts[number].cells.deallocate()
+        for region in regions {
+            region?.free()
         }
         parts.deallocate()
     }
+
+    var bytes: Int { regions.reduce(0) { $0 + ($1?.bytes ?? 0) } }
 
     // Safe (all of this file): a home is below `capacity`, and scans end at the empty last cell.
 
@@ -105,6 +113,7 @@ struct KeyIndex: ~Copyable {
         if count == KeyIndex.splitAt, partCount == 1 { split() }
         let number = part(KeyIndex.tag(hash))
         if parts[number].count == parts[number].limit { grow(number) }
+        if following < partCount { follow() }
         let entry = hash << 32 | UInt64(slot)
         while !place(entry, in: number) {
             grow(number)
@@ -182,51 +191,53 @@ struct KeyIndex: ~Copyable {
     }
 
     private mutating func grow(_ number: Int) {
-        let old = parts[number]
-        var capacity = old.capacity + old.capacity / 6
-        while true {
-            parts[number] = KeyIndex.makePart(capacity: capacity)
-            var fits = true
-            for position in 0..<Int(old.capacity + old.slack) where old.cells[position] != 0 {
-                fits = place(old.cells[position], in: number)
-                if !fits { break }
-            }
-            if fits { break }
-            parts[number].cells.deallocate()
-            capacity += capacity / 8
+        grow(number, atLeast: parts[number].capacity + parts[number].capacity / 6)
+    }
+
+    /// The first part has moved to a larger region: one by one the others follow, so that the old
+    /// one is soon given back, and no insertion moves more than one part.
+    @inline(never) private mutating func follow() {
+        followIn -= 1
+        guard followIn <= 0 else { return }
+        if Int(parts[following].region) != regions.count - 1 {
+            grow(following, atLeast: parts[following].capacity + 1)
+            followIn = Int(parts[following].capacity) / 64
         }
-        bytes += KeyIndex.bytes(parts[number]) - KeyIndex.bytes(old)
-        old.cells.deallocate()
+        following += 1
+    }
+
+    private mutating func grow(_ number: Int, atLeast capacity: UInt32) {
+        let old = parts[number]
+        var least = capacity
+        while true {
+            enter(number, atLeast: least)
+            if move(old, to: number) { break }
+            leave(parts[number])
+            least = parts[number].capacity + parts[number].capacity / 8
+        }
+        leave(old)
+    }
+
+    /// Puts every entry of a part where it belongs; `false` where a run would reach the last cell.
+    private mutating func move(_ old: Part, to number: Int) -> Bool {
+        for position in 0..<Int(old.capacity + old.slack) where old.cells[position] != 0 {
+            guard place(old.cells[position], in: number) else { return false }
+        }
+        return true
     }
 
     /// Makes an empty index large enough for `records`, so that filling it moves no entry.
     mutating func reserve(_ records: Int) {
         guard count == 0, partCount == 1, records > KeyIndex.splitAt else { return }
-        parts[0].cells.deallocate()
-        parts.deallocate()
-        parts = .allocate(capacity: KeyIndex.partsInAll)
-        let capacity = UInt32(records / KeyIndex.partsInAll * 5 / 4 + 256)
-        for number in 0..<KeyIndex.partsInAll {
-            let part = KeyIndex.makePart(capacity: capacity)
-            parts.advanced(by: number).initialize(to: part)
-        }
-        partCount = KeyIndex.partsInAll
-        partBits = 8
-        bytes = partCount * KeyIndex.bytes(parts[0])
+        leave(parts[0])
+        makeParts(
+            KeyIndex.partsInAll, capacity: UInt32(records / KeyIndex.partsInAll * 5 / 4 + 256))
     }
 
     /// From one part to 256.
     private mutating func split() {
         let old = parts[0]
-        parts.deallocate()
-        parts = .allocate(capacity: KeyIndex.partsInAll)
-        for number in 0..<KeyIndex.partsInAll {
-            let part = KeyIndex.makePart(capacity: 384)
-            parts.advanced(by: number).initialize(to: part)
-        }
-        partCount = KeyIndex.partsInAll
-        partBits = 8
-        bytes = partCount * KeyIndex.bytes(parts[0])
+        makeParts(KeyIndex.partsInAll, capacity: 384)
         for position in 0..<Int(old.capacity + old.slack) where old.cells[position] != 0 {
             let entry = old.cells[position]
             let number = part(UInt32(truncatingIfNeeded: entry >> 32))
@@ -234,18 +245,48 @@ struct KeyIndex: ~Copyable {
                 grow(number)
             }
         }
-        old.cells.deallocate()
+        leave(old)
     }
 
-    private static func makePart(capacity: UInt32) -> Part {
-        let slack = 32 + capacity / 64
-        let cells = UnsafeMutablePointer<UInt64>.allocate(capacity: Int(capacity + slack))
-        cells.initialize(repeating: 0, count: Int(capacity + slack))
-        return Part(
-            cells: cells, capacity: capacity, slack: slack, count: 0, limit: capacity / 8 * 7)
+    // MARK: Memory
+
+    /// Replaces the parts by new ones without entries.
+    private mutating func makeParts(_ number: Int, capacity: UInt32) {
+        parts.deallocate()
+        parts = .allocate(capacity: number)
+        partCount = number
+        partBits = number == 1 ? 0 : 8
+        regions.append(KeyIndexRegion(capacity: capacity, parts: number))
+        following = number
+        for part in 0..<number {
+            take(part, from: regions.count - 1)
+        }
     }
 
-    private static func bytes(_ part: Part) -> Int {
-        Int(part.capacity + part.slack) * 8
+    /// Makes part `number` an empty one of at least `capacity`, in the newest region if that is
+    /// larger than where it was.
+    private mutating func enter(_ number: Int, atLeast capacity: UInt32) {
+        if let newest = regions.last ?? nil, newest.capacity >= capacity {
+            return take(number, from: regions.count - 1)
+        }
+        regions.append(KeyIndexRegion(capacity: capacity, parts: partCount))
+        following = 0
+        take(number, from: regions.count - 1)
+    }
+
+    private mutating func take(_ number: Int, from region: Int) {
+        guard var taken = regions[region] else { preconditionFailure("a region that is gone") }
+        let cells = taken.take(number)
+        regions[region] = taken
+        parts.advanced(by: number).initialize(
+            to: Part(
+                cells: cells, capacity: taken.capacity, slack: taken.slack, count: 0,
+                limit: taken.capacity / 8 * 7, region: UInt32(region)))
+    }
+
+    private mutating func leave(_ part: Part) {
+        let region = Int(part.region)
+        regions[region]?.leave()
+        if regions[region]?.parts == 0 { regions[region] = nil }
     }
 }

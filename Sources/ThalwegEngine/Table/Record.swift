@@ -59,6 +59,9 @@ struct Record {
 
     @inline(__always) var isLive: Bool { state == RecordState.live }
 
+    /// Not a chunk on a free list (`Slab.freeMark`), which may still show the key that it had.
+    @inline(__always) var isTaken: Bool { state <= RecordState.tombstone }
+
     @inline(__always) var reason: UInt8 { UInt8(truncatingIfNeeded: word0 >> 56) }
 
     @inline(__always) var version: UInt64 { word1 & Record.mask48 }

@@ -8,17 +8,12 @@ import ThalwegModel
 // change index keep slots of records that have moved on: whatever stands there now has a header
 // that can be read and compared.
 //
-// Growing moves the run (`realloc`, which for large runs remaps pages instead of copying), so
-// nobody keeps an address across a call that may allocate: slots are kept, addresses are fetched.
+// Growing moves the run (a large one by its page table, not by copying), so nobody keeps an address
+// across a call that may allocate: slots are kept, addresses are fetched.
 //
 // Invariants
 //   1. `used` granules are handed out or on a free list; slot 0 is never handed out.
 //   2. A chunk on a free list begins with `SlabChunk.freeMark | next slot` in its first word.
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Darwin)
-import Darwin
-#endif
 
 /// Size classes: granule counts 1…128 exactly, then four steps to each power of two.
 enum SizeClass {
@@ -59,14 +54,13 @@ struct Slab: ~Copyable {
 
     init() {
         capacity = 512
-        // Safe: malloc of a constant size; exhaustion of memory ends the process, as everywhere.
-        base = Slab.reallocate(nil, granules: capacity)
+        base = .allocate(byteCount: capacity << 3, alignment: 16)
         freeLists = .allocate(capacity: SizeClass.count + 1)
         freeLists.initialize(repeating: 0, count: SizeClass.count + 1)
     }
 
     deinit {
-        free(base)
+        Slab.free(base, bytes: capacity << 3)
         freeLists.deallocate()
     }
 
@@ -102,26 +96,42 @@ struct Slab: ~Copyable {
     }
 
     @inline(never) private mutating func extend(_ granules: Int) -> UInt32 {
-        if used + granules > capacity {
-            let larger = capacity < 1 << 24 ? capacity * 2 : capacity + capacity >> 2
-            // Once it is large it takes whole large pages; what is not touched costs nothing.
-            let least = larger << 3 >= HugePages.size / 2 ? 2 * HugePages.size >> 3 : 0
-            capacity = max(larger, used + granules, least)
-            base = Slab.reallocate(base, granules: capacity)
-        }
+        if used + granules > capacity { grow(granules) }
         let slot = used
         used += granules
         precondition(used <= Int(UInt32.max), "a topic's records passed 32 GiB")
         return UInt32(slot)
     }
 
-    private static func reallocate(
-        _ old: UnsafeMutableRawPointer?, granules: Int
-    ) -> UnsafeMutableRawPointer {
-        guard let new = realloc(old, granules << 3) else {
-            fatalError("out of memory at a slab of \(granules << 3) bytes")
+    // MARK: Memory: ordinary while it is small, then whole large pages
+
+    private static let pagedBytes = 2 * HugePages.size
+
+    private mutating func grow(_ granules: Int) {
+        let larger = capacity < 1 << 24 ? capacity * 2 : capacity + capacity >> 2
+        var bytes = max(larger, used + granules) << 3
+        let oldBytes = capacity << 3
+        // What is not touched of large pages costs nothing.
+        if bytes >= HugePages.size / 2 { bytes = HugePages.rounded(max(bytes, Slab.pagedBytes)) }
+        if oldBytes >= Slab.pagedBytes {
+            base = HugePages.resize(base, from: oldBytes, to: bytes)
+        } else {
+            let new =
+                bytes >= Slab.pagedBytes
+                ? HugePages.allocate(bytes) : .allocate(byteCount: bytes, alignment: 16)
+            // Safe: both runs have the old one's bytes; only what was handed out matters.
+            new.copyMemory(from: base, byteCount: used << 3)
+            Slab.free(base, bytes: oldBytes)
+            base = new
         }
-        if granules << 3 >= 2 * HugePages.size { HugePages.advise(new, bytes: granules << 3) }
-        return new
+        capacity = bytes >> 3
+    }
+
+    private static func free(_ base: UnsafeMutableRawPointer, bytes: Int) {
+        if bytes >= pagedBytes {
+            HugePages.free(base, bytes: bytes)
+        } else {
+            base.deallocate()
+        }
     }
 }

@@ -21,7 +21,9 @@ struct SourceSets: ~Copyable {
     private static let payload: UInt64 = (1 << 62) - 1
     private static let localNumbers = 62
 
-    private var locals: [UInt16: Int] = [:]
+    /// The local number of each identity that has one, by identity; `noLocal` for the others.
+    private var locals: [UInt8] = []
+    private static let noLocal: UInt8 = 0xff
     private var identities: [UInt16] = []
     /// Local numbers in the order of their identities.
     private var ascending: [Int] = []
@@ -40,9 +42,10 @@ struct SourceSets: ~Copyable {
 
     /// The word of `{source}`; giving a source its local number if one is left.
     mutating func single(_ source: UInt16) -> UInt64 {
-        if let local = locals[source] { return 1 << UInt64(local) }
+        if let local = local(source) { return 1 << UInt64(local) }
         if identities.count < SourceSets.localNumbers {
-            locals[source] = identities.count
+            while locals.count <= Int(source) { locals.append(SourceSets.noLocal) }
+            locals[Int(source)] = UInt8(identities.count)
             isAscending = isAscending && (identities.last ?? 0) < source
             identities.append(source)
             ascending = identities.indices.sorted { identities[$0] < identities[$1] }
@@ -53,9 +56,16 @@ struct SourceSets: ~Copyable {
 
     /// The word of `{source}` as far as it is known; `nil` where no set can have it as a member.
     func known(_ source: UInt16) -> UInt64? {
-        if let local = locals[source] { return 1 << UInt64(local) }
+        if let local = local(source) { return 1 << UInt64(local) }
         return identities.count < SourceSets.localNumbers
             ? nil : SourceSets.listForm | UInt64(source)
+    }
+
+    @inline(__always) private func local(_ source: UInt16) -> UInt8? {
+        guard Int(source) < locals.count, locals[Int(source)] != SourceSets.noLocal else {
+            return nil
+        }
+        return locals[Int(source)]
     }
 
     /// A word in mask form can be joined with another by OR.
@@ -139,18 +149,33 @@ struct SourceSets: ~Copyable {
 
     /// The word of a set given as it lies in an entry or snapshot: u16 × n, ascending.
     ///
-    /// Neighbours in a log mostly have the same set, so the last one is kept.
+    /// The usual set costs an array look-up for each member. Of the others the last one is kept:
+    /// neighbours in a log mostly have the same.
     mutating func word(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        var mask: UInt64 = 0
+        for position in stride(from: 0, to: bytes.count, by: 2) {
+            guard let local = local(SourceSets.identity(bytes, position)) else {
+                return pooledWord(bytes)
+            }
+            mask |= 1 << UInt64(local)
+        }
+        return mask
+    }
+
+    @inline(__always) private static func identity(
+        _ bytes: UnsafeRawBufferPointer, _ position: Int
+    ) -> UInt16 {
+        UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt16.self))
+    }
+
+    private mutating func pooledWord(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         var isLast = bytes.count == lastMembers.count * 2
         for index in 0..<lastMembers.count where isLast {
-            isLast =
-                lastMembers[index]
-                == UInt16(
-                    littleEndian: bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self))
+            isLast = lastMembers[index] == SourceSets.identity(bytes, index * 2)
         }
         if isLast { return lastWord }
-        lastMembers = stride(from: 0, to: bytes.count, by: 2).map { offset in
-            UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
+        lastMembers = stride(from: 0, to: bytes.count, by: 2).map {
+            SourceSets.identity(bytes, $0)
         }
         lastWord = word(lastMembers)
         return lastWord

@@ -254,12 +254,12 @@ struct Table: ~Copyable {
 
     // MARK: Restoring
 
-    /// Puts back a record from a snapshot, in ascending order of offset.
-    mutating func restore(
-        key: UnsafeRawBufferPointer, row: UnsafeRawBufferPointer, offset: UInt64, version: UInt64,
-        sources members: UnsafeRawBufferPointer, isTombstone: Bool, reason: UInt8, time: Int64
-    ) {
-        let hash = hash.hash(key)
+    /// Puts back a record from a snapshot, without its change: the caller sets that, and calls
+    /// `number`, in ascending order of offset.
+    @inline(__always) mutating func restore(
+        key: UnsafeRawBufferPointer, hash: UInt64, row: UnsafeRawBufferPointer, version: UInt64,
+        sources members: UnsafeRawBufferPointer
+    ) -> UInt32 {
         let slot = slab.allocate(bytes: shape.size(key: key.count, row: row.count))
         let record = record(slot)
         record.pending = 0
@@ -273,12 +273,19 @@ struct Table: ~Copyable {
         shape.setRow(record, version: version, row: row)
         record.sources = sources.word(members)
         index.insert(hash, slot: slot)
+        return slot
+    }
+
+    /// Enters a restored record into the change index, and into the counts.
+    ///
+    /// - Parameter time: when it was deleted; `nil` of a live record.
+    @inline(__always) mutating func number(
+        _ slot: UInt32, at offset: UInt64, deletedAt time: Int64?
+    ) {
         changes.restore(offset, slot: slot)
-        if isTombstone {
-            record.setChange(offset, state: RecordState.tombstone, reason: reason)
+        if let time {
             tombstones.append(offset: offset, time: time)
         } else {
-            record.setChange(offset, state: RecordState.live)
             liveRecords += 1
         }
     }

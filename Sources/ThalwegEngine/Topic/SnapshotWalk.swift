@@ -27,6 +27,12 @@ final class SnapshotWalk {
     var keptOffsets: Set<UInt64> = []
     /// The table that the walk is of, where a truncation has replaced it since.
     var frozen: FrozenTable?
+    /// Chunks of the history, each with the changes that it had; those written are taken away.
+    var history: [(chunk: HistoryChunk, count: Int, bytes: Int)] = []
+    /// Until they are written.
+    var sessions: SessionTable?
+    /// The program as it was, until it is written.
+    var program: ProgramSnapshot?
 
     init(_ table: borrowing Table, time: Int64, definition: TopicDefinition) {
         end = table.changes.last
@@ -41,6 +47,13 @@ final class SnapshotWalk {
 extension TopicState {
     mutating func beginSnapshot() {
         snapshot = SnapshotWalk(table, time: appliedTime, definition: definition)
+        snapshot?.history = history.chunks.reversed().map { ($0, $0.count, $0.used) }
+        snapshot?.sessions = sessions
+        snapshot?.program = program.map { program in
+            ProgramSnapshot(
+                deployment: program.deployment, deployedAt: program.deployedAt, inputs: inputs,
+                image: program.running.image())
+        }
     }
 
     func capture(_ slot: UInt32, for walk: SnapshotWalk, keepsOffset: Bool) {
@@ -139,88 +152,5 @@ extension TopicState {
         }
         writer.integer(UInt32(row.count))
         writer.raw(row)
-    }
-}
-
-/// A snapshot's records on their way back into a table, which wants them in order of offset.
-///
-/// Walked records come in that order; a captured one comes before any walked record with a larger
-/// offset and is kept aside until its turn.
-struct SnapshotLoad {
-    private var aside: [(offset: UInt64, bytes: [UInt8])] = []
-
-    /// Reads one chunk behind its topic number.
-    mutating func load(
-        _ reader: inout ByteReader, into state: inout TopicState
-    ) throws(ThalwegError) {
-        for _ in 0..<(try reader.integer(UInt32.self)) {
-            var ahead = reader
-            let offset = try ahead.integer(UInt64.self)
-            try SnapshotLoad.skip(&ahead, shape: state.table.shape)
-            aside.append((offset, Array(try reader.bytes(ahead.position - reader.position))))
-        }
-        aside.sort { $0.offset > $1.offset }
-        for _ in 0..<(try reader.integer(UInt32.self)) {
-            var ahead = reader
-            try flush(below: try ahead.integer(), into: &state)
-            try SnapshotLoad.restore(&reader, into: &state)
-        }
-    }
-
-    /// Every chunk of the topic was read.
-    mutating func finish(into state: inout TopicState) throws(ThalwegError) {
-        try flush(below: .max, into: &state)
-    }
-
-    private mutating func flush(
-        below offset: UInt64, into state: inout TopicState
-    ) throws(ThalwegError) {
-        while let last = aside.last, last.offset < offset {
-            aside.removeLast()
-            let result = last.bytes.withUnsafeBytes { bytes in
-                Result { () throws(ThalwegError) in
-                    var reader = ByteReader(bytes)
-                    try SnapshotLoad.restore(&reader, into: &state)
-                }
-            }
-            try result.get()
-        }
-    }
-
-    private static func skip(
-        _ reader: inout ByteReader, shape: RecordShape
-    ) throws(ThalwegError) {
-        _ = try reader.bytes(18)
-        _ = try reader.bytes(try keySize(reader, shape))
-        _ = try reader.bytes(2 * Int(try reader.integer(UInt16.self)))
-        _ = try reader.bytes(Int(try reader.integer(UInt32.self)))
-    }
-
-    private static func keySize(
-        _ reader: ByteReader, _ shape: RecordShape
-    ) throws(ThalwegError) -> Int {
-        if shape.fixedKeySize != 0 { return shape.fixedKeySize }
-        var ahead = reader
-        return 1 + Int(try ahead.integer(UInt8.self))
-    }
-
-    private static func restore(
-        _ reader: inout ByteReader, into state: inout TopicState
-    ) throws(ThalwegError) {
-        let offset = try reader.integer(UInt64.self)
-        let version = try reader.integer(UInt64.self)
-        let stateByte = try reader.integer(UInt8.self)
-        let reason = try reader.integer(UInt8.self)
-        let time = try reader.integer(Int64.self)
-        let key = try reader.bytes(try keySize(reader, state.table.shape))
-        let sources = try reader.bytes(2 * Int(try reader.integer(UInt16.self)))
-        let row = try reader.bytes(Int(try reader.integer(UInt32.self)))
-        guard offset > state.table.changes.last,
-            UInt64(stateByte) == RecordState.live
-                || UInt64(stateByte) == RecordState.tombstone
-        else { throw TopicState.strangeEntry("a snapshot record out of order") }
-        state.table.restore(
-            key: key, row: row, offset: offset, version: version, sources: sources,
-            isTombstone: UInt64(stateByte) == RecordState.tombstone, reason: reason, time: time)
     }
 }

@@ -8,6 +8,8 @@ struct TailChanges {
     var wantsPrevious = false
     /// Offset of the first change noted.
     var firstOffset: UInt64 = 0
+    /// Changes that the entry has made so far.
+    var changes = 0
     /// One for each change, in offset order.
     var notes: [Note] = []
     /// By position in the entry.
@@ -58,12 +60,16 @@ struct TailChanges {
 }
 
 extension TopicState {
+    /// Metadata that comes with changes is for readers at the tail and for the history.
+    var notesMetadata: Bool { tail.isWanted || keepsHistory }
+
     mutating func beginTail(metadata: [Int: [UInt8]]) {
+        tail.changes = 0
+        tail.metadata = notesMetadata ? metadata : [:]
         guard tail.isWanted else { return }
         tail.firstOffset = table.changes.last + 1
         tail.notes.removeAll(keepingCapacity: true)
         tail.previousRows.removeAll(keepingCapacity: true)
-        tail.metadata = metadata
     }
 
     /// Notes a change about to be made to the record in `slot`.
@@ -81,11 +87,19 @@ extension TopicState {
             } else if let layout {
                 note.changedFields = layout.changedFields(from: old, to: row)
             }
-            if tail.wantsPrevious {
+            if tail.wantsPrevious, record.lastChange < tail.firstOffset {
                 note.previousStart = tail.previousRows.count
                 note.previousCount = old.count
                 tail.previousRows.append(contentsOf: old)
             }
+        }
+        if record.lastChange >= tail.firstOffset {
+            // Not the entry's first change of the record: readers hold what was before that one.
+            let earlier = tail.notes[Int(record.lastChange - tail.firstOffset)]
+            note.isCreated = earlier.isCreated
+            note.changedFields |= earlier.changedFields
+            note.previousStart = earlier.previousStart
+            note.previousCount = earlier.previousCount
         }
         tail.notes.append(note)
     }

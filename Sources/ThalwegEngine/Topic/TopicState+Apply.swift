@@ -11,25 +11,34 @@ extension TopicState {
         precondition(!window.pointee.isEmpty, "a window without an entry is not applied")
         appliedTime = window.pointee.sealedAt
         beginTail(metadata: window.pointee.metadata)
+        let wantsAnswers = window.pointee.wantsAnswers
         for index in 0..<window.pointee.count {
             prefetchRecord(of: index + TopicState.lookahead, in: window)
             applyOne(window.pointee.entries + index, index)
+            // While its record is at hand: nothing after this entry asks for it.
+            settle(window, index, wantsAnswers)
         }
-        settle(window)
         endEntry()
     }
 
-    /// Notes what answers must tell of each record, and lets go of it.
+    /// As `applySealed`, of a window in which nothing changed in the end.
     private mutating func settle(_ window: UnsafeMutablePointer<PendingWindow>) {
-        let wantsAnswers = window.pointee.tickets.contains { !$0.each.isEmpty }
+        let wantsAnswers = window.pointee.wantsAnswers
         for index in 0..<window.pointee.count {
             prefetchRecord(of: index + TopicState.lookahead, in: window)
-            if wantsAnswers {
-                let record = table.record(window.pointee.entries[index].slot)
-                window.pointee.answers.append((record.lastChange, record.version))
-            }
-            release(window, index)
+            settle(window, index, wantsAnswers)
         }
+    }
+
+    /// Notes what answers must tell of an entry's record, and lets go of it.
+    @inline(__always) private mutating func settle(
+        _ window: UnsafeMutablePointer<PendingWindow>, _ index: Int, _ wantsAnswers: Bool
+    ) {
+        if wantsAnswers {
+            let record = table.record(window.pointee.entries[index].slot)
+            window.pointee.answers.append((record.lastChange, record.version))
+        }
+        release(window, index)
     }
 
     @inline(__always) private mutating func applyOne(
@@ -59,21 +68,28 @@ extension TopicState {
         lastTime = max(lastTime, time)
         appliedTime = lastTime
         beginTail(metadata: [:])
-        let count = try reader.integer(UInt32.self)
-        for index in 0..<Int(count) {
-            let change = try NetChange(from: &reader, shape: table.shape)
-            if tail.isWanted, let metadata = change.metadata {
-                tail.metadata[index] = Array(metadata)
+        let count = Int(try reader.integer(UInt32.self))
+        var batch = ReplayBatch(capacity: min(count, ReplayBatch.limit))
+        var index = 0
+        while index < count {
+            try batch.read(&reader, count: min(count - index, ReplayBatch.limit), table)
+            for position in batch.indices {
+                let (change, hash) = batch.change(position)
+                if notesMetadata, let metadata = change.metadata {
+                    tail.metadata[index] = Array(metadata)
+                }
+                try apply(change, hash, slot: batch.find(position, table), index)
+                index += 1
             }
-            try apply(change, index)
         }
         counters.entries += 1
         endEntry()
     }
 
-    private mutating func apply(_ change: NetChange, _ index: Int) throws(ThalwegError) {
-        let hash = table.hash.hash(change.key)
-        var slot = table.find(change.key, hash: hash)
+    private mutating func apply(
+        _ change: NetChange, _ hash: UInt64, slot: UInt32, _ index: Int
+    ) throws(ThalwegError) {
+        var slot = slot
         switch change.operation {
         case WindowOperation.upsert:
             if slot == 0 {
@@ -102,20 +118,28 @@ extension TopicState {
 
     // MARK: The three operations, with what readers want to know of them
 
-    @inline(__always) mutating func upsert(
+    @inline(__always) @discardableResult mutating func upsert(
         _ slot: UInt32, row: UnsafeRawBufferPointer, sources: UInt64, metadata index: Int
-    ) {
+    ) -> UInt32 {
         capture(slot)
         if tail.isWanted { noteTail(slot, row: row, isDelete: false, metadata: index) }
+        if keepsHistory { noteHistory(slot, row: row, sources: sources, metadata: index) }
+        tail.changes += 1
         let moved = table.upsert(slot, row: row, sources: sources)
         if moved != slot { follow(slot, to: moved) }
+        return moved
     }
 
-    @inline(__always) mutating func delete(_ slot: UInt32, reason: UInt8, metadata index: Int) {
+    @inline(__always) @discardableResult mutating func delete(
+        _ slot: UInt32, reason: UInt8, metadata index: Int
+    ) -> UInt32 {
         capture(slot)
         if tail.isWanted { noteTail(slot, row: .empty, isDelete: true, metadata: index) }
+        if keepsHistory { noteDeletion(slot, reason: reason, metadata: index) }
+        tail.changes += 1
         let moved = table.delete(slot, reason: reason, time: appliedTime)
         if moved != slot { follow(slot, to: moved) }
+        return moved
     }
 
     /// An exact snapshot is being walked: a record that it has not reached yet is kept as it was.
@@ -133,6 +157,7 @@ extension TopicState {
             table.purgeTombstone(slot)
         }
         table.tidy()
+        if !history.isEmpty { history.trim(definition.options.history, now: appliedTime) }
         counters.changes = table.changes.last
         // A replaced table that a snapshot still reads has sets of its own.
         if table.sources.wantsSweep, snapshot?.frozen == nil { sweepSources() }
@@ -178,9 +203,7 @@ extension TopicState {
             completions.append(
                 Completion(
                     token: ticket.token, lastOffset: Offset(table.changes.last),
-                    accepted: ticket.accepted, unchanged: ticket.unchanged,
-                    invalid: ticket.invalid,
-                    results: ticket.each.map { outcome($0, window) }))
+                    counts: ticket.counts, results: ticket.each.map { outcome($0, window) }))
         }
         window.pointee.tickets.removeAll(keepingCapacity: true)
         finishWindow()
@@ -191,18 +214,14 @@ extension TopicState {
     ) -> WriteOutcome {
         switch merged {
         case .invalid(let code):
-            return WriteOutcome(
-                verdict: .invalid, code: code, offset: .start, version: RecordVersion(0))
+            return WriteOutcome(.invalid, code: code)
         case .unchanged(let index), .pending(let index):
-            guard index >= 0 else {
-                return WriteOutcome(
-                    verdict: .unchanged, code: nil, offset: .start, version: RecordVersion(0))
-            }
+            guard index >= 0 else { return WriteOutcome(.unchanged) }
             let entry = window.pointee.entries[index]
             var isAccepted = entry.outcome.net != .nothing
             if case .unchanged = merged { isAccepted = false }
             return WriteOutcome(
-                verdict: isAccepted ? .accepted : .unchanged, code: nil,
+                isAccepted ? .accepted : .unchanged,
                 offset: Offset(window.pointee.answers[index].offset),
                 version: RecordVersion(window.pointee.answers[index].version))
         }

@@ -26,13 +26,14 @@ extension TopicState {
                 expired.append(slot)
             }
         }
+        if isStream { return queueDeletions(expired, reason: .expired, time: time) }
         for slot in expired {
             deletePending(slot, reason: .expired, time: time)
         }
     }
 
     /// Deletes a record in the open window, whoever asserts it.
-    private mutating func deletePending(_ slot: UInt32, reason: DeletionReason, time: Int64) {
+    mutating func deletePending(_ slot: UInt32, reason: DeletionReason, time: Int64) {
         guard newest(slot).exists, open.pointee.count < PendingWindow.limit else { return }
         if open.pointee.openedAt == 0 { open.pointee.openedAt = time }
         open.pointee.reserve(1)

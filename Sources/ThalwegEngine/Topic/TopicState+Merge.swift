@@ -15,10 +15,10 @@ struct DecodedWrite {
     var operation = WriteOperation.assert
     /// Position in the chunk's extras, or -1.
     var extra: Int32 = -1
-    /// The slot that is likely the record's, and its entry in the open window if it has one:
-    /// found while prefetching, checked before they are believed.
+    /// The slot that is likely the record's: found while prefetching, checked before it is believed.
     var candidate: UInt32 = 0
-    var reference: UInt32 = 0
+    /// The newest pending entry of that record, for prefetching alone: merging may replace it.
+    var newest: UnsafeMutablePointer<PendingEntry>?
 }
 
 /// The parts that few writes have.
@@ -32,6 +32,8 @@ public struct MergeOutcome: Sendable {
     public var accepted: UInt32 = 0
     public var unchanged: UInt32 = 0
     public var invalid: UInt32 = 0
+    /// Writes whose verdict is found when they are applied.
+    public var queued: UInt32 = 0
     /// Why the first invalid write was one.
     public var firstCode: ErrorCode?
     /// A malformed write ended the batch: the bytes behind it mean nothing.
@@ -72,7 +74,7 @@ extension TopicState {
             outcome.isCutShort = found < size
             let window = open
             window.pointee.reserve(found)
-            prefetch(found, window)
+            prefetch(found)
             var refused: UInt64 = 0
             for position in 0..<found {
                 let merged = mergeOne(
@@ -122,7 +124,10 @@ extension TopicState {
                     WriteExtra(condition: cursor.condition, metadata: cursor.metadata))
             }
             write.pointee.hash = table.hash.hash(cursor.key)
-            thalweg_prefetch(table.index.firstCell(write.pointee.hash))
+            // The entry is mostly within a few cells of its home, often in the next line.
+            let cell = table.index.firstCell(write.pointee.hash)
+            thalweg_prefetch(cell)
+            thalweg_prefetch(cell + 4)
             found += 1
         }
         return found
@@ -130,31 +135,33 @@ extension TopicState {
 
     /// Asks for what the merging of `count` writes will touch, one step of the chain at a time: by
     /// the time a step reads what the one before asked for, it is there.
-    @inline(__always) private func prefetch(
-        _ count: Int, _ window: UnsafeMutablePointer<PendingWindow>
-    ) {
+    ///
+    ///     index cell ─► record's first line ─► its newest pending entry ─► that entry's row
+    ///                                     └──► without one, the rest of the record
+    @inline(__always) private func prefetch(_ count: Int) {
         for position in 0..<count {
             let slot = table.index.firstCandidate(decoded[position].hash)
             decoded[position].candidate = slot
             // Slot 0 is memory too: a prefetch there is harmless.
-            let address = table.slab.address(slot)
-            thalweg_prefetch(address)
-            thalweg_prefetch(address + 64)
+            thalweg_prefetch(table.slab.address(slot))
         }
-        let number = UInt32(truncatingIfNeeded: openNumber) & 0xff
-        let entries = window.pointee.entries
         for position in 0..<count {
-            let reference = table.record(decoded[position].candidate).pending
-            // What stands in slot 0 may look like a reference; it is not followed further.
-            let isOpen = reference >> 24 == number && decoded[position].candidate != 0
-            decoded[position].reference = isOpen ? reference : 0
-            thalweg_prefetch(entries + (isOpen ? PendingWindow.index(reference) : 0))
-        }
-        for position in 0..<count where decoded[position].reference != 0 {
-            if let row = entries[PendingWindow.index(decoded[position].reference)].row {
-                thalweg_prefetch(row)
-                thalweg_prefetch(row + 64)
+            let slot = decoded[position].candidate
+            // What stands in slot 0 may look like a reference; it is not followed.
+            let pending = slot == 0 ? nil : entry(table.record(slot).pending)
+            decoded[position].newest = pending
+            if let pending {
+                thalweg_prefetch(pending)
+            } else {
+                prefetchLines(
+                    table.slab.address(slot) + 64, bytes: max(64, decoded[position].body.count))
             }
+        }
+        for position in 0..<count {
+            guard let newest = decoded[position].newest, let row = newest.pointee.row else {
+                continue
+            }
+            prefetchLines(row, bytes: Int(newest.pointee.rowCount))
         }
     }
 
@@ -386,14 +393,14 @@ extension TopicState {
         }
     }
 
-    private func isValidKey(_ key: UnsafeRawBufferPointer) -> Bool {
+    func isValidKey(_ key: UnsafeRawBufferPointer) -> Bool {
         table.shape.keyKind != .string
             || String(validating: key.dropFirst(), as: UTF8.self) != nil
     }
 
     /// A condition is judged against the newest state. A record with a change in flight has no
     /// version yet that a client could know, so `versionEquals` does not hold for it.
-    private func holds(_ condition: WriteCondition, slot: UInt32) -> Bool {
+    func holds(_ condition: WriteCondition, slot: UInt32) -> Bool {
         let exists = slot != 0 && newest(slot).exists
         switch condition {
         case .absent: return !exists
@@ -421,7 +428,7 @@ extension TopicState {
 
     /// The first reason why an atomic batch cannot be applied whole; `nil` where it can. Every
     /// condition is judged on the state before the batch.
-    private func judge(
+    func judge(
         _ writes: UnsafeRawBufferPointer, count: Int
     ) -> ErrorCode? {
         var cursor = WriteCursor(writes, keyKind: table.shape.keyKind)
@@ -431,22 +438,7 @@ extension TopicState {
             if let condition = cursor.condition, !holds(condition, slot: slot) {
                 return .conditionFailed
             }
-            if !isValidKey(cursor.key) { return .invalidKey }
-            switch cursor.operation {
-            case .assert:
-                if let layout {
-                    if layout.check(cursor.body) == .invalid { return .invalidRow }
-                } else if cursor.body.count > Limits.rowBytes {
-                    return .recordTooLarge
-                }
-            case .patch:
-                guard let layout else { return .notSupported }
-                guard layout.isValidPatch(mask: cursor.mask, values: cursor.body) else {
-                    return .invalidRow
-                }
-            case .retract:
-                break
-            }
+            if let code = flaw(cursor) { return code }
         }
         return cursor.isAtEnd ? nil : .invalidBatch
     }

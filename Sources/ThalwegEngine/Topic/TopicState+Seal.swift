@@ -17,7 +17,7 @@ extension TopicState {
         if net == 0 { return nil }
         counters.entries += 1
         counters.entryBytes += UInt64(writer.count)
-        return writer.bytes()
+        return entryBytes()
     }
 
     /// Decides for each entry what the window did in the end, and writes it down.
@@ -47,13 +47,19 @@ extension TopicState {
     ) {
         guard index < window.pointee.count else { return }
         let entry = window.pointee.entries + index
-        let address = table.slab.address(entry.pointee.slot)
-        thalweg_prefetch(address)
-        thalweg_prefetch(address + 64)
-        if let row = entry.pointee.row {
-            thalweg_prefetch(row)
-            thalweg_prefetch(row + 64)
-        }
+        // The record's row is about as long as the new one.
+        let rowCount = entry.pointee.row == nil ? 64 : Int(entry.pointee.rowCount)
+        prefetchLines(
+            table.slab.address(entry.pointee.slot), bytes: Record.headerSize + 8 + rowCount)
+        if let row = entry.pointee.row { prefetchLines(row, bytes: rowCount) }
+    }
+
+    /// Asks for the cache lines of a run: for the first four, what a usual record has.
+    @inline(__always) func prefetchLines(_ start: UnsafeRawPointer, bytes: Int) {
+        thalweg_prefetch(start)
+        thalweg_prefetch(start + min(bytes, 64))
+        if bytes > 64 { thalweg_prefetch(start + min(bytes, 128)) }
+        if bytes > 128 { thalweg_prefetch(start + min(bytes, 192)) }
     }
 
     @inline(__always) func netChange(

@@ -41,11 +41,28 @@ struct TopicState: ~Copyable {
     var appliedTime: Int64 = 0
     /// What the last applied window did, for the frames of subscribers at the tail.
     var tail = TailChanges()
+    /// Entries that are applied and whose memory the next ones take: a steady load allocates none.
+    private var spareEntries: [[UInt8]] = []
+    /// Kept of them at most: what unusually large windows took is given back.
+    private static let spareEntryBytes = 32 << 20
     var snapshot: SnapshotWalk?
     /// The window of the newest truncation.
     var truncation: UInt64 = 0
     /// Open epochs by source.
     var epochs: [UInt16: Epoch] = [:]
+    /// Changes one by one, where the topic keeps them.
+    var history = History()
+    /// Of a topic that keeps every write: what is on its way to the log, and who sent what.
+    let queue = StreamQueue()
+    var sessions = SessionTable()
+    /// Who is writing while a batch is applied.
+    var author = SourceID.none
+    let rowScratch = RowScratch()
+    let keyScratch = RowScratch()
+    /// The rules that writes go through, and how many have.
+    var program: DeployedProgram?
+    var inputs: UInt64 = 0
+    var staged = StagedWrites()
     var snapshotWriter = EntryWriter()
 
     /// Windows that may be in flight at once, the open one included.
@@ -97,7 +114,10 @@ struct TopicState: ~Copyable {
     var isOpenEmpty: Bool { open.pointee.count == 0 && open.pointee.tickets.isEmpty }
 
     var bytes: Int {
-        var bytes = table.bytes + (epochs.isEmpty ? 0 : epochBytes)
+        var bytes = table.bytes + history.bytes + sessions.bytes + queue.openBytes
+        bytes += program?.running.figures.memoryBytes ?? 0
+        bytes += spareEntries.reduce(0) { $0 + $1.capacity }
+        if !epochs.isEmpty { bytes += epochBytes }
         for number in 0..<Int(TopicState.ring) {
             bytes += allWindows[number].bytes
         }
@@ -116,6 +136,23 @@ struct TopicState: ~Copyable {
     mutating func finishWindow() {
         appliedNumber += 1
         idle.append(window(appliedNumber))
+    }
+
+    // MARK: Entries
+
+    /// A copy of what `writer` has, for the log to keep until it is durable.
+    mutating func entryBytes() -> [UInt8] {
+        var entry = spareEntries.popLast() ?? []
+        entry.removeAll(keepingCapacity: true)
+        entry.append(contentsOf: writer.written)
+        return entry
+    }
+
+    /// Takes back an entry that is applied. If somebody else still has it, using it makes a copy.
+    mutating func recycle(_ entry: [UInt8]) {
+        let kept = spareEntries.reduce(entry.capacity) { $0 + $1.capacity }
+        guard kept <= TopicState.spareEntryBytes else { return }
+        spareEntries.append(entry)
     }
 
     /// The in-flight entry that a reference names; `nil` where its window is applied.

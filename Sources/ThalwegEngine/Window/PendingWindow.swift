@@ -92,6 +92,9 @@ struct PendingWindow: ~Copyable {
         entries.deallocate()
     }
 
+    /// Somebody wants an answer for each write.
+    var wantsAnswers: Bool { tickets.contains { !$0.each.isEmpty } }
+
     var bytes: Int { capacity * MemoryLayout<PendingEntry>.stride + arena.bytes }
 
     mutating func open(number: UInt64) {

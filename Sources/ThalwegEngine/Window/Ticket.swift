@@ -1,4 +1,5 @@
 public import ThalwegModel
+public import ThalwegWire
 
 /// An answer that waits for a window: who asked, and what must be told.
 public struct Ticket: Sendable {
@@ -14,6 +15,14 @@ public struct Ticket: Sendable {
     init(token: UInt64) {
         self.token = token
     }
+
+    var counts: VerdictCounts {
+        var counts = VerdictCounts()
+        counts.accepted = accepted
+        counts.unchanged = unchanged
+        counts.invalid = invalid
+        return counts
+    }
 }
 
 /// What became of a write when it was merged.
@@ -23,21 +32,46 @@ enum MergedWrite: Sendable {
     case invalid(ErrorCode)
 }
 
-/// A ticket whose window is durable and applied.
+/// A batch that is durable and applied.
 public struct Completion: Sendable {
     public let token: UInt64
     public let lastOffset: Offset
-    public let accepted: UInt32
-    public let unchanged: UInt32
-    public let invalid: UInt32
+    public let counts: VerdictCounts
+    /// One a write where the writer wanted each.
     public let results: [WriteOutcome]
+    /// Why the whole batch was refused, if it was.
+    public let refusal: ThalwegError?
+
+    init(
+        token: UInt64, lastOffset: Offset, counts: VerdictCounts = VerdictCounts(),
+        results: [WriteOutcome] = [], refusal: ThalwegError? = nil
+    ) {
+        self.token = token
+        self.lastOffset = lastOffset
+        self.counts = counts
+        self.results = results
+        self.refusal = refusal
+    }
 }
 
 /// What became of one write.
 public struct WriteOutcome: Hashable, Sendable {
-    public let verdict: Verdict
-    /// Why, where the verdict is `invalid`.
-    public let code: ErrorCode?
-    public let offset: Offset
-    public let version: RecordVersion
+    public var verdict: Verdict
+    /// Why, where the verdict is not `accepted` or `unchanged`.
+    public var code: ErrorCode?
+    public var offset: Offset
+    public var version: RecordVersion
+    /// What the topic's program said, where it refused the write.
+    public var rejection: Rejection?
+
+    init(
+        _ verdict: Verdict, code: ErrorCode? = nil, offset: Offset = .start,
+        version: RecordVersion = RecordVersion(0), rejection: Rejection? = nil
+    ) {
+        self.verdict = verdict
+        self.code = code
+        self.offset = offset
+        self.version = version
+        self.rejection = rejection
+    }
 }

@@ -17,6 +17,8 @@ public final class SnapshotReader {
     private var blocks: UInt64 = 0
     private var bytesGiven: UInt64 = 0
     private let scratch = RawBuffer(count: 64)
+    /// The block that was given last; made at the first.
+    private var block: RawBuffer?
 
     /// Checks the header and the end; the blocks are checked as they are read.
     init(_ storage: any Storage, name: String) throws(ThalwegError) {
@@ -65,6 +67,11 @@ public final class SnapshotReader {
 
     /// The next block, nil after the last. Throws `logDamaged` or `storageFailed`.
     public func next() throws(ThalwegError) -> [UInt8]? {
+        try nextLent().map { Array($0) }
+    }
+
+    /// As `next`, lent until the next call or the reader's end.
+    public func nextLent() throws(ThalwegError) -> UnsafeRawBufferPointer? {
         let headerBytes = SnapshotFormat.blockHeaderBytes
         if offset == endOffset {
             guard blocks == blockCount, bytesGiven == byteCount else {
@@ -86,9 +93,7 @@ public final class SnapshotReader {
         else { throw .damaged(name, at: start, "a block's header is wrong") }
 
         let block = try read(length, at: start + UInt64(headerBytes))
-        let sum = block.withUnsafeBytes {
-            SnapshotFormat.checksum(header: header, payload: $0, seed: seed)
-        }
+        let sum = SnapshotFormat.checksum(header: header, payload: block, seed: seed)
         guard sum == header.littleEndian32(at: 4) else {
             throw .damaged(name, at: start, "a block's checksum is wrong")
         }
@@ -100,34 +105,20 @@ public final class SnapshotReader {
 
     /// Reads everything from here to the end; throws as `next`.
     func verify() throws(ThalwegError) {
-        while try next() != nil {}
+        while try nextLent() != nil {}
         offset = UInt64(SnapshotFormat.headerBytes)
         blocks = 0
         bytesGiven = 0
     }
 
-    /// Reads straight into the array that is given away: one copy less per block.
-    private func read(_ count: Int, at position: UInt64) throws(ThalwegError) -> [UInt8] {
-        var failure: ThalwegError?
-        let block = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            while initialized < count {
-                // Safe: the rest of the array's memory, which reads fill from the front.
-                let rest = UnsafeMutableRawBufferPointer(
-                    rebasing: UnsafeMutableRawBufferPointer(buffer)[initialized..<count])
-                do throws(ThalwegError) {
-                    let read = try file.read(into: rest, at: position + UInt64(initialized))
-                    if read == 0 { return }
-                    initialized += read
-                } catch {
-                    failure = error
-                    return
-                }
-            }
-        }
-        if let failure { throw failure }
-        guard block.count == count else {
+    private func read(
+        _ count: Int, at position: UInt64
+    ) throws(ThalwegError) -> UnsafeRawBufferPointer {
+        let block = block ?? RawBuffer(count: SnapshotFormat.blockBytes)
+        self.block = block
+        guard try file.readFully(into: block, at: position, count: count) == count else {
             throw .damaged(name, at: position, "the file ends within a block")
         }
-        return block
+        return block.bytes(0..<count)
     }
 }

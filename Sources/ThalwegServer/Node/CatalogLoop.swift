@@ -151,7 +151,7 @@ final class CatalogLoop: @unchecked Sendable {
             let source = SourceID(try reader.integer())
             promised.remove(source)
             return [.sourceID(source), .source(try reader.text())]
-        case .window, .truncateTopic, .retractSource:
+        case .window, .stream, .truncateTopic, .retractSource, .deployProgram, .removeProgram:
             return []
         }
     }

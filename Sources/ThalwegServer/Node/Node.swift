@@ -10,6 +10,7 @@ import Synchronization
 import ThalwegEngine
 import ThalwegLog
 import ThalwegModel
+import ThalwegPrograms
 import ThalwegWire
 
 final class Node: @unchecked Sendable {
@@ -19,11 +20,14 @@ final class Node: @unchecked Sendable {
     let catalog: CatalogLoop
     let counters = ServerCounters()
     let serverID: UniqueID
+    let programs = ProgramLibrary()
     private let logger: Logger
     private(set) lazy var system = SystemTopics(node: self, logger: logger)
     /// Open client connections, to be told of, and to be closed at the end.
     private let channels = Mutex<[ObjectIdentifier: OpenChannel]>([:])
     private let epochNumbers = Atomic<UInt64>(0)
+    /// Open connections by the session that they go on with.
+    private let sessions = Mutex<[UniqueID: ClientConnection]>([:])
     private let snapshots = Mutex(SnapshotState())
 
     private struct OpenChannel {
@@ -53,7 +57,7 @@ final class Node: @unchecked Sendable {
             logger.warning("recovery", metadata: ["warning": "\(warning)"])
         }
         let recovery = try Recovery(
-            opened, partitions: eventLoops.count, options: options, logger: logger)
+            opened, loops: eventLoops, options: options, programs: programs, logger: logger)
         log = opened.log
         loops = eventLoops.enumerated().map { number, loop in
             PartitionLoop(
@@ -115,7 +119,10 @@ final class Node: @unchecked Sendable {
     }
 
     private static func isCatalog(_ entry: LogEntry) -> Bool {
-        kind(entry) != .window
+        switch kind(entry) {
+        case .window, .stream, .deployProgram, .removeProgram: false
+        default: true
+        }
     }
 
     private static func isPartition(_ entry: LogEntry) -> Bool {
@@ -226,6 +233,21 @@ final class Node: @unchecked Sendable {
 
     func closed(_ channel: any Channel) {
         channels.withLock { $0[ObjectIdentifier(channel)] = nil }
+    }
+
+    /// A connection goes on with a session. Gives the one that had it, which must be closed first.
+    func takeOver(_ session: UniqueID, by connection: ClientConnection) -> ClientConnection? {
+        guard session != UniqueID(high: 0, low: 0) else { return nil }
+        return sessions.withLock { sessions in
+            let older = sessions.updateValue(connection, forKey: session)
+            return older === connection ? nil : older
+        }
+    }
+
+    func forget(_ session: UniqueID, of connection: ClientConnection) {
+        sessions.withLock { sessions in
+            if sessions[session] === connection { sessions[session] = nil }
+        }
     }
 
     /// Closes every client connection and returns when all are closed.

@@ -35,9 +35,15 @@ final class PartitionLoop: @unchecked Sendable {
     private var isUrgentScheduled = false
     /// Truncations that wait for their turn.
     var truncations: [TopicID: [@Sendable (ThalwegError?) -> Void]] = [:]
+    /// Who has how many bytes in the open group of a topic that keeps every write, and in those on
+    /// their way.
+    private var held: [TopicID: [(any Answering, Int)]] = [:]
+    private var heldInFlight: [TopicID: [[(any Answering, Int)]]] = [:]
     /// Entries that the log could not take, in order; writes are refused while there are any.
     private var refused: [(topic: TopicID, entry: [UInt8])] = []
     private(set) var refusal: ThalwegError?
+    /// Who waits for a deployment or removal, in the order of their entries.
+    var programChanges: [TopicID: [(ThalwegError?) -> Void]] = [:]
     private var snapshot: SnapshotPump?
     private var expirePart = 0
     /// Called with each topic that an entry changed.
@@ -45,7 +51,7 @@ final class PartitionLoop: @unchecked Sendable {
 
     /// Whom to answer when a window is done.
     enum Waiter {
-        case batch(any Answering, requestID: UInt32, isEach: Bool)
+        case batch(any Answering, requestID: UInt32)
         case barrier(@Sendable () -> Void)
     }
 
@@ -70,7 +76,7 @@ final class PartitionLoop: @unchecked Sendable {
     /// Merges one batch. `payload` is the WRITE frame's, lent for the call.
     func write(
         _ payload: UnsafeRawBufferPointer, requestID: UInt32, source: SourceID,
-        connection: any Answering
+        session: UniqueID, connection: any Answering
     ) {
         loop.assertInEventLoop()
         do throws(ThalwegError) {
@@ -87,30 +93,58 @@ final class PartitionLoop: @unchecked Sendable {
             let waits = header.acknowledgement.rawValue >= Acknowledgement.committed.rawValue
             let token =
                 waits
-                ? addWaiter(
-                    .batch(
-                        connection, requestID: requestID,
-                        isEach: header.acknowledgement == .committedEach)) : nil
+                ? addWaiter(.batch(connection, requestID: requestID)) : nil
             let outcome: MergeOutcome
             do throws(ThalwegError) {
                 outcome = try partition.merge(
-                    writes, header: header, source: source, time: .now, token: token)
+                    writes, header: header, source: source, session: session, time: .now,
+                    token: token)
             } catch {
                 if let token { waiters[token] = nil }
                 throw error
             }
             connection.noteMerged(outcome)
-            if waits {
+            if waits || outcome.queued > 0 {
                 makeUrgent(header.topic)
             } else {
                 startTimer(header.topic)
-                if header.acknowledgement == .received {
-                    connection.answer(Received(writes: header.count), requestID)
-                }
+            }
+            if outcome.queued > 0 { hold(writes.count, header.topic, connection) }
+            if header.acknowledgement == .received {
+                connection.answer(Received(writes: header.count), requestID)
             }
         } catch {
             connection.refuse(error, requestID)
         }
+    }
+
+    /// Queued writes take memory until they are applied: their connection is read on when they are,
+    /// unless it has little waiting.
+    private func hold(_ bytes: Int, _ topic: TopicID, _ connection: any Answering) {
+        connection.hold(bytes)
+        held[topic, default: []].append((connection, bytes))
+        if partition.isGroupFull(topic) { seal(topic) }
+    }
+
+    /// A group of the topic was cut: what is held from here on belongs to the next.
+    private func closeHeld(_ topic: TopicID) {
+        guard let open = held.removeValue(forKey: topic) else { return }
+        heldInFlight[topic, default: []].append(open)
+    }
+
+    private func releaseHeld(_ topic: TopicID) {
+        guard heldInFlight[topic]?.isEmpty == false,
+            let group = heldInFlight[topic]?.removeFirst()
+        else { return }
+        for (connection, bytes) in group {
+            connection.release(bytes)
+        }
+    }
+
+    private func releaseAllHeld(_ topic: TopicID) {
+        closeHeld(topic)
+        while heldInFlight[topic]?.isEmpty == false { releaseHeld(topic) }
+        heldInFlight[topic] = nil
     }
 
     /// Calls back when all that was merged into `topic` so far is durable and applied.
@@ -181,7 +215,8 @@ final class PartitionLoop: @unchecked Sendable {
     }
 
     private func sealUrgent() {
-        for topic in urgent where partition.windowsInFlight(topic) == 0 {
+        for topic in urgent
+        where partition.windowsInFlight(topic) == 0 || partition.isGroupFull(topic) {
             seal(topic)
         }
     }
@@ -198,7 +233,10 @@ final class PartitionLoop: @unchecked Sendable {
             if partition.windowsInFlight(topic) > 0 { urgent.insert(topic) }
             return
         }
-        if let entry = sealed.entry { append(entry, topic) }
+        if let entry = sealed.entry {
+            closeHeld(topic)
+            append(entry, topic)
+        }
         complete(sealed.completions)
     }
 
@@ -252,10 +290,18 @@ final class PartitionLoop: @unchecked Sendable {
                     Result { () throws(ThalwegError) in try partition.apply(bytes) }
                 }
                 let applied = try result.get()
+                if applied.kind == .stream { releaseHeld(applied.topic) }
+                if applied.kind == .dropTopic { releaseAllHeld(applied.topic) }
                 complete(applied.completions)
+                if applied.kind == .deployProgram || applied.kind == .removeProgram {
+                    programChanged(applied)
+                }
                 subscriptions.applied(applied)
                 offsetWaiters.applied(applied)
                 changed?(applied)
+                if applied.kind == .window {
+                    partition.recycle(applied.topic, entry: entry.payload)
+                }
                 if urgent.contains(applied.topic) { seal(applied.topic) }
                 if !truncations.isEmpty { truncateIfReady(applied.topic) }
             } catch {
@@ -266,31 +312,25 @@ final class PartitionLoop: @unchecked Sendable {
         }
     }
 
+    /// Answers whoever waited; what one connection is told goes out in one piece.
     private func complete(_ completions: [Completion]) {
+        guard !completions.isEmpty else { return }
+        var outgoing = OutgoingAnswers()
         for completion in completions {
             switch waiters.removeValue(forKey: completion.token) {
             case .barrier(let done):
                 done()
-            case .batch(let connection, let requestID, let isEach):
-                var counts = VerdictCounts()
-                counts.accepted = completion.accepted
-                counts.unchanged = completion.unchanged
-                counts.invalid = completion.invalid
-                let results =
-                    !isEach
-                    ? []
-                    : completion.results.map { result in
-                        WriteResult(
-                            result.verdict, error: result.code, offset: result.offset,
-                            version: result.version)
-                    }
-                connection.answer(
-                    Committed(lastOffset: completion.lastOffset, counts: counts, results: results),
-                    requestID)
+            case .batch(let connection, let requestID):
+                if let refusal = completion.refusal {
+                    connection.refuse(refusal, requestID)
+                } else {
+                    outgoing.add(Committed(completion), requestID, to: connection)
+                }
             case nil:
                 break
             }
         }
+        outgoing.send()
     }
 
     // MARK: Snapshots

@@ -1,4 +1,5 @@
 import Logging
+import NIOCore
 import ThalwegEngine
 import ThalwegLog
 import ThalwegModel
@@ -10,36 +11,31 @@ struct Recovery {
 
     /// - Throws: `log_damaged`: what passed its checksum does not make a state.
     init(
-        _ opened: OpenedLog, partitions count: Int, options: ServerOptions, logger: Logger
+        _ opened: OpenedLog, loops: [any EventLoop], options: ServerOptions,
+        programs: any TopicPrograms, logger: Logger
     ) throws(ThalwegError) {
         let limits = options.limits
         let catalog = Catalog(
             limits: limits, defaultWindowMicroseconds: options.windowMicroseconds)
         let seed = UInt64.random(in: .min ... .max)
-        let partitions = (0..<count).map { _ in Partition(seed: seed, limits: limits) }
+        let partitions = loops.map { _ in Partition(seed: seed, limits: limits) }
+        for partition in partitions { partition.programs = programs }
         self.catalog = catalog
         self.partitions = partitions
-        if let snapshot = opened.snapshot {
-            var isFirst = true
-            try SnapshotBlocks.read(snapshot) { block throws(ThalwegError) in
-                if isFirst {
-                    isFirst = false
-                    return try catalog.load(block)
-                }
-                let topic = try Partition.topic(ofBlock: block)
-                try partitions[Int(topic.rawValue) % count].load(block: block)
-            }
-        }
+        let feed = RecoveryFeed(partitions: partitions, loops: loops)
         var entries = 0
-        while let entry = try opened.entries.next() {
-            let result = entry.payload.withUnsafeBytes { bytes in
-                Result { () throws(ThalwegError) in
-                    try Recovery.apply(bytes, entry.tag, catalog, partitions)
-                }
+        do throws(ThalwegError) {
+            if let snapshot = opened.snapshot { try Recovery.load(snapshot, catalog, feed, loops) }
+            while let entry = try opened.entries.nextLent() {
+                try Recovery.apply(entry, catalog, feed, loops.count)
+                entries += 1
             }
-            try result.get()
-            entries += 1
+        } catch {
+            // Nothing may be left under way when the partitions go.
+            try? feed.finish()
+            throw error
         }
+        try feed.finish()
         logger.info(
             "state recovered",
             metadata: [
@@ -48,19 +44,43 @@ struct Recovery {
             ])
     }
 
-    private static func apply(
-        _ entry: UnsafeRawBufferPointer, _ tag: UInt32, _ catalog: Catalog,
-        _ partitions: [Partition]
+    private static func load(
+        _ snapshot: SnapshotReader, _ catalog: Catalog, _ feed: RecoveryFeed,
+        _ loops: [any EventLoop]
     ) throws(ThalwegError) {
-        var reader = ByteReader(entry)
+        var isFirst = true
+        try SnapshotBlocks.read(snapshot) { block throws(ThalwegError) in
+            if isFirst {
+                isFirst = false
+                return try catalog.load(block)
+            }
+            let topic = try Partition.topic(ofBlock: block)
+            try feed.send(block, to: Int(topic.rawValue) % loops.count) {
+                (partition, block) throws(ThalwegError) in try partition.load(block: block)
+            }
+        }
+    }
+
+    private static func apply(
+        _ entry: LogReader.LentEntry, _ catalog: Catalog, _ feed: RecoveryFeed, _ count: Int
+    ) throws(ThalwegError) {
+        var reader = ByteReader(entry.payload)
         switch try EntryHeader(from: &reader).kind {
         case .registerSource, .retractSource:
-            try catalog.apply(entry)
-        case .window:
-            _ = try partitions[Int(tag) % partitions.count].apply(entry)
+            try catalog.apply(entry.payload)
+        case .window, .stream, .deployProgram, .removeProgram:
+            try send(entry, feed, count)
         case .createTopic, .alterTopic, .dropTopic, .truncateTopic:
-            _ = try partitions[Int(tag) % partitions.count].apply(entry)
-            try catalog.apply(entry)
+            try send(entry, feed, count)
+            try catalog.apply(entry.payload)
+        }
+    }
+
+    private static func send(
+        _ entry: LogReader.LentEntry, _ feed: RecoveryFeed, _ count: Int
+    ) throws(ThalwegError) {
+        try feed.send(entry.payload, to: Int(entry.tag) % count) {
+            (partition, entry) throws(ThalwegError) in _ = try partition.apply(entry)
         }
     }
 }

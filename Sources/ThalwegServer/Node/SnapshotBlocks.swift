@@ -10,28 +10,42 @@ enum SnapshotBlocks {
         return writer.bytes
     }
 
-    /// Calls `body` with each block, in order.
+    /// Calls `body` with each block, in order. The reader's cuts are not the blocks': what one of
+    /// them left unfinished is completed in memory that is used again and again.
     static func read(
         _ reader: SnapshotReader, _ body: (UnsafeRawBufferPointer) throws(ThalwegError) -> Void
     ) throws(ThalwegError) {
-        var rest: [UInt8] = []
-        while let chunk = try reader.next() {
-            var bytes = chunk
-            if !rest.isEmpty {
-                rest.append(contentsOf: chunk)
-                bytes = rest
-                rest = []
+        var partial: [UInt8] = []
+        while let chunk = try reader.nextLent() {
+            var chunk = chunk
+            while !partial.isEmpty, !chunk.isEmpty {
+                let missing = min(wanted(partial) - partial.count, chunk.count)
+                partial.append(contentsOf: chunk[..<missing])
+                chunk = UnsafeRawBufferPointer(rebasing: chunk[missing...])
+                guard partial.count >= 4, partial.count == wanted(partial) else { continue }
+                let result = partial.withUnsafeBytes { bytes in
+                    Result { () throws(ThalwegError) in
+                        try body(UnsafeRawBufferPointer(rebasing: bytes[4...]))
+                    }
+                }
+                try result.get()
+                partial.removeAll(keepingCapacity: true)
             }
-            let result = bytes.withUnsafeBytes { bytes in
-                Result { () throws(ThalwegError) -> Int in try readWhole(bytes, body) }
-            }
-            let consumed = try result.get()
-            if consumed < bytes.count { rest = Array(bytes[consumed...]) }
+            let consumed = try readWhole(chunk, body)
+            if consumed < chunk.count { partial.append(contentsOf: chunk[consumed...]) }
         }
-        guard rest.isEmpty else {
+        guard partial.isEmpty else {
             throw ThalwegError(
                 .logDamaged, "snapshot \(reader.name) ends within a block",
                 advice: "restore from a backup, or refetch from another node")
+        }
+    }
+
+    /// Bytes of the block at the start of `partial`, its length included, as far as is known.
+    private static func wanted(_ partial: [UInt8]) -> Int {
+        guard partial.count >= 4 else { return 4 }
+        return partial.withUnsafeBytes {
+            4 + Int(UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self)))
         }
     }
 

@@ -8,6 +8,8 @@ struct SubscriptionGroupKey: Hashable {
     let fields: UInt64
     let includesPrevious: Bool
     let pace: UInt16
+    /// Each change of the history is told.
+    let tellsEvery: Bool
 }
 
 /// Subscribers of one topic who asked the same. Those at the tail are one reader: each change is

@@ -81,7 +81,7 @@ extension SubscriptionHub {
     private func restart(_ group: SubscriptionGroup, _ error: ThalwegError) {
         let tail = try? partition.readingHead(group.topic).last
         for place in group.tail.map({ Int($0) }) {
-            guard error.code == .tooOld, let tail else {
+            guard error.code == .tooOld, !group.key.tellsEvery, let tail else {
                 end(place, error)
                 continue
             }

@@ -34,7 +34,7 @@ extension SubscriptionHub {
         do throws(ThalwegError) {
             return try encode(place, group)
         } catch {
-            guard error.code == .tooOld else { throw error }
+            guard error.code == .tooOld, !group.key.tellsEvery else { throw error }
             // Deletions that it has not heard of are forgotten: it starts over, told so.
             startOver(place, group, tail: try partition.readingHead(group.topic).last)
             return try encode(place, group)

@@ -50,24 +50,24 @@ final class SubscriptionHub: @unchecked Sendable {
         loop.assertInEventLoop()
         do throws(ThalwegError) {
             let reading = try partition.readingHead(request.topic)
-            guard request.deliver == .latest else {
-                throw ThalwegError(
-                    .noHistory, "the topic keeps no history of single changes",
-                    advice: "subscribe to the latest states")
-            }
+            let tellsEvery = request.deliver == .every
             let filter = try partition.filter(request.topic, request.filter)
             let position: FeedPosition =
                 switch request.from {
-                case .start, .after(.start): .start(tail: reading.last)
                 case .now: .tail(reading.last)
+                case .start where tellsEvery: try partition.startOfHistory(request.topic)
+                case .after(let offset) where tellsEvery: .tail(offset)
+                case .start, .after(.start): .start(tail: reading.last)
                 case .after(let offset): .after(offset)
                 }
-            try partition.check(position, of: request.topic)
             let key = SubscriptionGroupKey(
                 filter: filter?.canonicalText ?? "", fields: request.fields,
-                includesPrevious: request.includesPrevious, pace: request.pace)
+                includesPrevious: request.includesPrevious, pace: request.pace,
+                tellsEvery: tellsEvery)
             let query = FeedQuery(
-                filter: filter, fields: request.fields, includesPrevious: request.includesPrevious)
+                filter: filter, fields: request.fields,
+                includesPrevious: request.includesPrevious, tellsEvery: tellsEvery)
+            try partition.check(position, of: request.topic, query: query)
             let group = group(request.topic, key, query)
             let place = add(
                 Subscriber(
@@ -197,7 +197,7 @@ final class SubscriptionHub: @unchecked Sendable {
 
     /// Entries are noted in detail only while somebody will be told.
     private func countTail(_ group: SubscriptionGroup, _ difference: Int) {
-        guard var topic = topics[group.topic] else { return }
+        guard !group.query.tellsEvery, var topic = topics[group.topic] else { return }
         topic.tailGroups += difference
         if group.query.wantsPrevious { topic.previousGroups += difference }
         topics[group.topic] = topic

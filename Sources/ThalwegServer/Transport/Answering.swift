@@ -9,4 +9,10 @@ protocol Answering: AnyObject, Sendable {
     func refuse(_ error: ThalwegError, _ requestID: UInt32)
     /// A batch was merged; invalid writes in it are counted.
     func noteMerged(_ outcome: MergeOutcome)
+    /// Sends encoded frames.
+    func send(_ frames: [UInt8])
+    /// Bytes of its writes wait in a queue: it is not read on while there are too many.
+    func hold(_ bytes: Int)
+    /// They are applied.
+    func release(_ bytes: Int)
 }

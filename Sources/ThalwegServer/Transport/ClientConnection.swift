@@ -23,20 +23,22 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     private(set) var channel: (any Channel)?
 
     // On the channel's loop only:
-    private var state = State.waitingForHello
+    var state = State.waitingForHello
     /// The part of a frame that has arrived so far.
-    private var partial: [UInt8] = []
+    var partial: [UInt8] = []
     /// Topics written to since the last FLUSH was asked for.
     var unflushed: Set<TopicID> = []
     var subscriptions = ConnectionSubscriptions()
     var epochs = ConnectionEpochs()
-    private(set) var source = SourceID.none
+    var source = SourceID.none
+    /// Whose numbered writes these are; all zero for nobody's.
+    var session = UniqueID(high: 0, low: 0)
     var silence = Silence()
     /// What `thalweg.connections` tells.
     private(set) var facts: ConnectionFacts?
     /// Bytes handed to other loops and not merged yet.
     private(set) var handedOver = 0
-    private(set) var isReadPending = false
+    var isReadPending = false
 
     enum State {
         case waitingForHello
@@ -87,6 +89,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     func channelInactive(context: ChannelHandlerContext) {
         node.counters.connections.wrappingSubtract(1, ordering: .relaxed)
         node.closed(context.channel)
+        node.forget(session, of: self)
         closeSubscriptions()
         abandonEpochs()
         state = .closed
@@ -110,7 +113,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         buffer.withUnsafeReadableBytes { received($0) }
     }
 
-    private func received(_ bytes: UnsafeRawBufferPointer) {
+    func received(_ bytes: UnsafeRawBufferPointer) {
         if isWaiting {
             // At most what one read brought: reading stops until the claim is answered.
             if case .claiming = state { partial.append(contentsOf: bytes) }
@@ -186,7 +189,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     }
 
     /// Frames wait while the source is being claimed.
-    private var isWaiting: Bool {
+    var isWaiting: Bool {
         switch state {
         case .claiming, .closed: true
         case .waitingForHello, .open: false
@@ -228,18 +231,35 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         unflushed.insert(topic)
         let partition = node.partition(topic)
         if partition.loop === channel?.eventLoop {
-            partition.write(payload, requestID: requestID, source: source, connection: self)
+            partition.write(
+                payload, requestID: requestID, source: source, session: session, connection: self)
             return
         }
         let batch = Array(payload)
         handedOver += batch.count
         let source = source
+        let session = session
         partition.loop.execute { [self] in
             batch.withUnsafeBytes {
-                partition.write($0, requestID: requestID, source: source, connection: self)
+                partition.write(
+                    $0, requestID: requestID, source: source, session: session, connection: self)
             }
-            channel?.eventLoop.execute { [self] in taken(batch.count) }
+            release(batch.count)
         }
+    }
+
+    func hold(_ bytes: Int) {
+        onOwnLoop { $0.handedOver += bytes }
+    }
+
+    func release(_ bytes: Int) {
+        onOwnLoop { $0.taken(bytes) }
+    }
+
+    private func onOwnLoop(_ body: @escaping @Sendable (ClientConnection) -> Void) {
+        guard let loop = channel?.eventLoop else { return }
+        if loop.inEventLoop { return body(self) }
+        loop.execute { [self] in body(self) }
     }
 
     /// Another loop has merged `count` bytes: reading goes on if it had stopped.
@@ -273,63 +293,6 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         context.fireChannelWritabilityChanged()
     }
 
-    // MARK: The handshake
-
-    private func greet(_ hello: Hello, _ requestID: UInt32) throws(ThalwegError) {
-        guard hello.minimumVersion <= Hello.version, hello.maximumVersion >= Hello.version else {
-            throw ThalwegError(
-                .unsupportedVersion,
-                "the client speaks versions \(hello.minimumVersion) to \(hello.maximumVersion), "
-                    + "this server speaks \(Hello.version)",
-                advice: "use a client of this server's version")
-        }
-        guard let loop = channel?.eventLoop else { return }
-        state = .claiming
-        let catalog = node.catalog
-        let (claim, isShared) = (hello.claim, hello.isShared)
-        let (deadline, session) = (hello.livenessDeadlineMilliseconds, hello.session)
-        facts?.identity.withLock { $0.clientName = hello.clientName }
-        silence.deadline = .milliseconds(Int64(deadline))
-        catalog.loop.execute { [self] in
-            catalog.claim(
-                claim, isShared: isShared, deadlineMilliseconds: deadline, session: session
-            ) {
-                [self] result in
-                loop.execute { [self] in welcome(result, requestID) }
-            }
-        }
-    }
-
-    private func welcome(_ result: Result<SourceID, ThalwegError>, _ requestID: UInt32) {
-        switch result {
-        case .failure(let error):
-            fail(error, requestID)
-        case .success(let source):
-            if case .closed = state {
-                release(source)
-                return
-            }
-            self.source = source
-            facts?.identity.withLock { $0.source = source }
-            state = .open
-            watchSilence()
-            answer(
-                Welcome(
-                    server: node.serverID, source: source,
-                    maximumFrameBytes: UInt32(node.options.limits.maximumFrameBytes),
-                    maximumWritesPerBatch: UInt32(node.options.limits.writesPerBatch),
-                    serverVersion: serverVersion), requestID)
-            // What came while the claim was under way.
-            let waiting = partial
-            partial = []
-            waiting.withUnsafeBytes { received($0) }
-            if isReadPending, !isWaiting {
-                isReadPending = false
-                channel?.read()
-            }
-        }
-    }
-
     // MARK: Answers
 
     func answer<M: Message>(_ message: M, _ requestID: UInt32) {
@@ -348,7 +311,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     func noteMerged(_ outcome: MergeOutcome) {
         node.counters.writes.add(
             UInt64(outcome.accepted) + UInt64(outcome.unchanged)
-                + UInt64(outcome.invalid))
+                + UInt64(outcome.invalid) + UInt64(outcome.queued))
         node.counters.unchanged.add(UInt64(outcome.unchanged))
         if outcome.invalid > 0 { node.counters.invalid.add(UInt64(outcome.invalid)) }
     }

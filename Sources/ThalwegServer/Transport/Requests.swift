@@ -28,6 +28,8 @@ extension ClientConnection {
                 alterTopic(alter.name, alter.options, requestID)
             case .flush:
                 flush(requestID)
+            case .describeSession:
+                describeSession(try DescribeSession(payload).topic, requestID)
             case .get:
                 try get(payload, requestID)
             case .scan:
@@ -46,6 +48,12 @@ extension ClientConnection {
                 try abandonEpoch(payload, requestID)
             case .status:
                 status(requestID)
+            case .deployProgram:
+                deployProgram(try DeployProgram(payload), requestID)
+            case .removeProgram:
+                removeProgram(try RemoveProgram(payload).topic, requestID)
+            case .describePrograms:
+                describePrograms(try DescribePrograms(payload).topic, requestID)
             default:
                 throw ThalwegError(
                     .notSupported, "\(type) is not served by this version",
@@ -59,12 +67,6 @@ extension ClientConnection {
     // MARK: Topics
 
     private func createTopic(_ definition: TopicDefinition, _ requestID: UInt32) {
-        if case .every = definition.options.writes {
-            return refuse(
-                ThalwegError(
-                    .notSupported, "topics that keep every write are not served by this version",
-                    advice: "use coalesced writes"), requestID)
-        }
         onCatalog { [self] catalog in
             catalog.createTopic(definition) { [self] in inform($0, requestID) }
         }
@@ -176,14 +178,29 @@ extension ClientConnection {
         join.arrive()
     }
 
+    /// Which write of the session the topic expects next, once all that is queued is applied.
+    private func describeSession(_ topic: TopicID, _ requestID: UInt32) {
+        let session = session
+        onPartition(topic) { [self] partition in
+            partition.barrier(topic) { [self] in
+                do throws(ThalwegError) {
+                    let next = try partition.partition.nextNumber(topic, of: session)
+                    answer(SessionInfo(next: next), requestID)
+                } catch {
+                    refuse(error, requestID)
+                }
+            }
+        }
+    }
+
     // MARK: Rooms
 
-    private func onCatalog(_ body: @escaping @Sendable (CatalogLoop) -> Void) {
+    func onCatalog(_ body: @escaping @Sendable (CatalogLoop) -> Void) {
         let catalog = node.catalog
         catalog.loop.execute { body(catalog) }
     }
 
-    private func onPartition(
+    func onPartition(
         _ topic: TopicID, _ body: @escaping @Sendable (PartitionLoop) -> Void
     ) {
         let partition = node.partition(topic)

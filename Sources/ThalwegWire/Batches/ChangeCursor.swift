@@ -16,6 +16,8 @@ public struct LentChange {
     public let row: UnsafeRawBufferPointer
     public let previous: UnsafeRawBufferPointer?
     public let metadata: UnsafeRawBufferPointer?
+    /// Told of changes of the history, one by one.
+    public let origin: ChangeOrigin?
 }
 
 /// Walks the changes of a `changes` payload where they lie.
@@ -60,7 +62,7 @@ public struct ChangeCursor {
         let reasonNumber = try reader.integer(UInt8.self)
         let reason = DeletionReason(rawValue: reasonNumber)
         let flags = try reader.integer(UInt8.self)
-        guard reasonNumber == 0 || reason != nil && kind == .deleted, flags & ~3 == 0 else {
+        guard reasonNumber == 0 || reason != nil && kind == .deleted, flags & ~7 == 0 else {
             throw ThalwegError(
                 .invalidFrame,
                 "reason \(reasonNumber) or flags \(flags) of a change are unknown"
@@ -76,11 +78,19 @@ public struct ChangeCursor {
             sources: try reader.sourceList(),
             row: try reader.lentBytes(),
             previous: flags & 1 != 0 ? try reader.lentBytes() : nil,
-            metadata: flags & 2 != 0 ? try reader.lentBytes() : nil
+            metadata: flags & 2 != 0 ? try reader.lentBytes() : nil,
+            origin: flags & 4 != 0 ? try ChangeOrigin(from: &reader) : nil
         )
         guard kind.hasRow || change.row.isEmpty else {
             throw ThalwegError(.invalidFrame, "a change of kind \(kind) has a row")
         }
         return change
+    }
+}
+
+extension ChangeOrigin {
+    init(from reader: inout ByteReader) throws(ThalwegError) {
+        time = Timestamp(microseconds: try reader.integer())
+        source = SourceID(try reader.integer())
     }
 }

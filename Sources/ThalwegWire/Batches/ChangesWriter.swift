@@ -3,10 +3,10 @@
 //
 //   changes = u32 topic | u8 flags (1 caught up, 2 reset) | u64 resume offset | u32 count |
 //             change × count
-//   change  = u8 kind | u8 reason | u8 flags (1 previous row, 2 metadata) | encoded key |
+//   change  = u8 kind | u8 reason | u8 flags (1 previous row, 2 metadata, 4 origin) | encoded key |
 //             u64 offset | u64 version | u64 changed fields | u16 count, u16 source × count |
 //             u32 length, row (empty for deleted and left) |
-//             [u32 length, previous row] | [u32 length, metadata]
+//             [u32 length, previous row] | [u32 length, metadata] | [i64 time µs, u16 source]
 public import ThalwegModel
 
 /// What happened to a record, as its reader sees it.
@@ -35,6 +35,19 @@ public struct ChangesFlags: OptionSet, Hashable, Sendable {
     public static let caughtUp = ChangesFlags(rawValue: 1)
     /// Forget what you hold before you apply this delivery.
     public static let reset = ChangesFlags(rawValue: 2)
+}
+
+/// Where a change of the history comes from.
+@frozen public struct ChangeOrigin: Hashable, Sendable {
+    /// When its entry was cut, by the leader's clock.
+    public let time: Timestamp
+    /// Who wrote it; `none` where a window merged several writes, or the server did it.
+    public let source: SourceID
+
+    public init(time: Timestamp, source: SourceID) {
+        self.time = time
+        self.source = source
+    }
 }
 
 /// Encodes one delivery of changes, straight from where the rows lie.
@@ -76,14 +89,17 @@ public struct ChangesFlags: OptionSet, Hashable, Sendable {
         sources: some Collection<SourceID>,
         row: UnsafeRawBufferPointer,
         previous: UnsafeRawBufferPointer? = nil,
-        metadata: UnsafeRawBufferPointer? = nil
+        metadata: UnsafeRawBufferPointer? = nil,
+        origin: ChangeOrigin? = nil
     ) {
         precondition(kind.hasRow || row.isEmpty, "deleted and left carry no row")
         precondition(reason == nil || kind == .deleted, "only a deletion has a reason")
         output.reserve(key.count + row.count + 33 + 2 * sources.count)
         output.integer(kind.rawValue)
         output.integer(reason?.rawValue ?? 0)
-        output.integer(UInt8((previous == nil ? 0 : 1) | (metadata == nil ? 0 : 2)))
+        output.integer(
+            UInt8(
+                (previous == nil ? 0 : 1) | (metadata == nil ? 0 : 2) | (origin == nil ? 0 : 4)))
         output.bytes(key)
         output.integer(offset.rawValue)
         output.integer(version.rawValue)
@@ -92,6 +108,10 @@ public struct ChangesFlags: OptionSet, Hashable, Sendable {
         output.lengthAndBytes(row)
         if let previous { output.lengthAndBytes(previous) }
         if let metadata { output.lengthAndBytes(metadata) }
+        if let origin {
+            output.integer(origin.time.microseconds)
+            output.integer(origin.source.rawValue)
+        }
         entries += 1
     }
 

@@ -33,15 +33,23 @@ public import ThalwegModel
     public mutating func begin(
         _ topic: TopicID,
         acknowledgement: Acknowledgement,
-        isAtomic: Bool = false
+        isAtomic: Bool = false,
+        numbering: WriteNumbering? = nil
     ) {
         output.removeAll()
         writes = 0
+        let header = WriteBatchHeader(
+            topic: topic, acknowledgement: acknowledgement, isAtomic: isAtomic, count: 0,
+            numbering: numbering)
         output.integer(topic.rawValue)
         output.integer(acknowledgement.rawValue)
-        output.integer(isAtomic ? WriteBatchHeader.atomicFlag : 0)
+        output.integer(header.flags)
         output.integer(UInt16(0))
         output.integer(UInt32(0))
+        if let numbering {
+            output.integer(numbering.number)
+            output.integer(numbering.answered)
+        }
     }
 
     /// Fills in the count and the header and gives the whole frame, good until the next `begin`.

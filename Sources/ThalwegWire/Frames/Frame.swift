@@ -51,6 +51,32 @@ public enum Frame {
         return finish(writer, type, requestID)
     }
 
+    /// Gives a numbered `write` frame its numbers: it was packed before they were known.
+    ///
+    /// - Parameter frame: the whole frame.
+    public static func setNumbering(
+        _ numbering: WriteNumbering,
+        in frame: UnsafeMutableRawBufferPointer
+    ) {
+        let place = FrameHeader.size + WriteBatchHeader.size
+        precondition(
+            frame.count >= place + WriteNumbering.size
+                && frame[FrameHeader.size + 5] & WriteBatchHeader.numberedFlag != 0,
+            "only a numbered write frame has numbers")
+        // Safe: the precondition keeps the stores in bounds.
+        frame.storeBytes(
+            of: numbering.number.littleEndian, toByteOffset: place, as: UInt64.self)
+        frame.storeBytes(
+            of: numbering.answered.littleEndian, toByteOffset: place + 8, as: UInt64.self)
+        let requestID = UInt32(
+            littleEndian: frame.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
+        FrameHeader(
+            .write, requestID: requestID, payloadCount: frame.count - FrameHeader.size,
+            payloadChecksum: checksum(
+                of: UnsafeRawBufferPointer(rebasing: frame[FrameHeader.size...]))
+        ).encode(into: frame)
+    }
+
     private static func start(reserving capacity: Int = 48) -> ByteWriter {
         var writer = ByteWriter(reserving: FrameHeader.size + capacity)
         writer.integer(UInt64(0))

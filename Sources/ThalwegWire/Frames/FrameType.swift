@@ -33,6 +33,8 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     case write = 0x20
     /// Asks to be told when all that the connection wrote before is committed.
     case flush = 0x21
+    /// Asks which write of the connection's session a topic expects next.
+    case describeSession = 0x22
 
     // MARK: Reading
 
@@ -64,6 +66,15 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     /// Asks for the server's counters.
     case status = 0x60
 
+    // MARK: Programs
+
+    /// Puts a program into a topic, or another in its place.
+    case deployProgram = 0x70
+    /// Takes a topic's program away.
+    case removeProgram = 0x71
+    /// Asks for the programs that run.
+    case describePrograms = 0x72
+
     // MARK: Answers: the connection
 
     /// Accepts a hello: version, server, source, limits.
@@ -90,6 +101,8 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     case committed = 0xA1
     /// All that was written before the flush is committed.
     case flushed = 0xA2
+    /// The number of the session's next write to a topic.
+    case sessionInfo = 0xA3
 
     // MARK: Answers: reading
 
@@ -113,4 +126,9 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
 
     /// The server's counters by name.
     case statusInfo = 0xE0
+
+    // MARK: Answers: programs
+
+    /// Programs and what they did.
+    case programList = 0xF0
 }

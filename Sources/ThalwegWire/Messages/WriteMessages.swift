@@ -65,23 +65,28 @@ public struct WriteResult: Hashable, Sendable {
     /// The record's last change as this write found or left it.
     public var offset: Offset
     public var version: RecordVersion
+    /// What the program said, where the verdict is `rejected` or `failed`.
+    public var rejection: Rejection?
 
     public init(
         _ verdict: Verdict,
         error: ErrorCode? = nil,
         offset: Offset = .start,
-        version: RecordVersion = RecordVersion(0)
+        version: RecordVersion = RecordVersion(0),
+        rejection: Rejection? = nil
     ) {
         self.verdict = verdict
         self.error = error
         self.offset = offset
         self.version = version
+        self.rejection = rejection
     }
 }
 
 /// A batch is durable and applied.
 ///
-/// `u64 last offset | u32 × 5 counts by verdict | u32 results | result × results`
+/// `u64 last offset | u32 × 5 counts by verdict | u32 results | result × results |`
+/// `u32 rejections | (u32 position of the result, u32 code, text message) × rejections`
 public struct Committed: Message {
     public static var frameType: FrameType { .committed }
     /// Results that one frame can carry: a batch that asks for each must not have more writes.
@@ -113,6 +118,13 @@ public struct Committed: Message {
             writer.integer(result.offset.rawValue)
             writer.integer(result.version.rawValue)
         }
+        writer.integer(UInt32(results.count { $0.rejection != nil }))
+        for (position, result) in results.enumerated() {
+            guard let rejection = result.rejection else { continue }
+            writer.integer(UInt32(position))
+            writer.integer(rejection.code)
+            writer.text(rejection.message)
+        }
     }
 
     public init(from reader: inout ByteReader) throws(ThalwegError) {
@@ -137,6 +149,15 @@ public struct Committed: Message {
                     version: RecordVersion(try reader.integer())
                 )
             )
+        }
+        for _ in 0..<(try reader.count(ofAtLeast: 10, "rejections")) {
+            let position = Int(try reader.integer(UInt32.self))
+            guard results.indices.contains(position) else {
+                throw ThalwegError(
+                    .invalidFrame, "a rejection of result \(position) of \(results.count)")
+            }
+            results[position].rejection = Rejection(
+                code: try reader.integer(), message: try reader.text())
         }
         try reader.finish()
     }

@@ -27,6 +27,12 @@ public func reencoded(
     case .alterTopic: return try reencoded(frame, AlterTopic.self)
     case .write: return try reencodedWrites(frame, keyKind)
     case .flush: return try reencoded(frame, Flush.self)
+    case .deployProgram: return try reencoded(frame, DeployProgram.self)
+    case .removeProgram: return try reencoded(frame, RemoveProgram.self)
+    case .describePrograms: return try reencoded(frame, DescribePrograms.self)
+    case .programList: return try reencoded(frame, ProgramList.self)
+    case .describeSession: return try reencoded(frame, DescribeSession.self)
+    case .sessionInfo: return try reencoded(frame, SessionInfo.self)
     case .get: return try reencodedGet(frame, keyKind)
     case .scan: return try reencoded(frame, ScanRequest.self)
     case .count: return try reencoded(frame, CountRequest.self)
@@ -87,7 +93,9 @@ private func reencodedWrites(
     let head = try WriteBatchHeader(from: &reader)
     var cursor = WriteCursor(try reader.bytes(reader.remaining), keyKind: kind)
     var writer = PackedBatchWriter(capacity: 0)
-    writer.begin(head.topic, acknowledgement: head.acknowledgement, isAtomic: head.isAtomic)
+    writer.begin(
+        head.topic, acknowledgement: head.acknowledgement, isAtomic: head.isAtomic,
+        numbering: head.numbering)
     for index in 0..<head.count {
         guard cursor.next() else {
             throw ThalwegError(.invalidBatch, "write \(index) of the batch is malformed")
@@ -168,7 +176,8 @@ private func reencodedChanges(
             sources: change.sources,
             row: change.row,
             previous: change.previous,
-            metadata: change.metadata
+            metadata: change.metadata,
+            origin: change.origin
         )
     }
     let (payload, checksum) = writer.finish(cursor.flags, resume: cursor.resume)

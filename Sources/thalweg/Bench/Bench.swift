@@ -6,6 +6,6 @@ struct Bench: ParsableCommand {
         discussion: "Without --server each scenario starts a server of its own and ends it.",
         subcommands: [
             BenchWrite.self, BenchRecords.self, BenchCoalesce.self, BenchRead.self,
-            BenchBootstrap.self, BenchResume.self, BenchFanout.self,
+            BenchBootstrap.self, BenchResume.self, BenchFanout.self, BenchTopic.self,
         ])
 }

@@ -25,6 +25,9 @@ struct Watch: AsyncParsableCommand {
     @Option(help: "At most one delivery in so many windows.")
     var pace = 1
 
+    @Flag(help: "Each change of the topic's history, none left out.")
+    var every = false
+
     @Flag(help: "With the record as it was before, where that is known.")
     var previous = false
 
@@ -40,7 +43,8 @@ struct Watch: AsyncParsableCommand {
         let topic = try await client.topic(topic)
         let wanted = try Watch.mask(fields, topic)
         let subscription = try await client.subscribe(
-            topic, from: start, filter: filter, fields: wanted, includePrevious: previous,
+            topic, from: start, deliver: every ? .every : .latest, filter: filter, fields: wanted,
+            includePrevious: previous,
             pace: pace)
         var left = limit ?? .max
         while left > 0, let delivery = try await subscription.next() {

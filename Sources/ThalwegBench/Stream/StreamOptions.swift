@@ -1,0 +1,35 @@
+import ThalwegModel
+
+/// What `thalweg bench topic` can be told.
+public struct StreamOptions: Hashable, Sendable {
+    public var server = ServerOptions()
+    /// Clients that write at the same time, one row each.
+    public var clients = [1, 3, 5]
+    /// Of each client.
+    public var messages = 10_000
+    /// Messages that a client sends before it waits for an answer.
+    public var inFlight = 1_024
+    /// Of the row with one client that waits for each answer.
+    public var sequentialMessages = 2_000
+    /// Bytes of a value.
+    public var valueBytes = 16
+    /// The program that runs in the topic; `nil` for none.
+    public var program: String?
+    public var quiet = false
+    public var commandLine: [String] = []
+
+    public init() {}
+
+    func check() throws(ThalwegError) {
+        for clients in clients { try LoadOptions.check("--clients", clients, 1...1_000) }
+        try LoadOptions.check("--messages", messages, 1...10_000_000)
+        // A session's answers are kept for twice as many.
+        try LoadOptions.check("--in-flight", inFlight, 1...32_768)
+        try LoadOptions.check("--value-bytes", valueBytes, 0...65_536)
+        guard program == nil else {
+            throw ThalwegError(
+                .notSupported, "this version of the server runs no programs in topics",
+                advice: "leave --program out")
+        }
+    }
+}

@@ -1,0 +1,46 @@
+/// One row of `bench topic`: so many clients, each with so many messages.
+public struct StreamCell: Codable, Sendable {
+    public var nodes = 1
+    public var clients: Int
+    /// Of each client.
+    public var messages: Int
+    @Nullable public var program: String?
+    public var inFlight: Int
+    /// From the first message until the last answer of the slowest client, by all messages.
+    public var usPerMessage: Double
+    /// From the sending of a message until its answer.
+    public var p50Us: Double
+    public var p99Us: Double
+    @Nullable public var fsyncs: UInt64?
+    @Nullable public var messagesPerFsync: Double?
+    /// Processor time of the server, and of all clients.
+    @Nullable public var serverCpuUsPerMessage: Double?
+    public var clientCpuUsPerMessage: Double
+    /// Messages whose answer was not that they are accepted.
+    public var errors: Int
+}
+
+/// What `bench topic` found.
+public struct StreamReport: Report {
+    public var scenario = "topic"
+    public var commandLine: [String]
+    public var machine: Machine
+    public var valueBytes: Int
+    public var fsync: String
+    /// The first has one client with one message in flight.
+    public var cells: [StreamCell]
+
+    public var rows: [(label: String, figure: String)] {
+        cells.map { cell in
+            let clients = cell.clients == 1 ? "1 client" : "\(cell.clients) clients"
+            return (
+                "\(clients), \(cell.inFlight) in flight",
+                "\(Figure.text(cell.usPerMessage, 2)) µs a message, p50 "
+                    + "\(Figure.text(cell.p50Us, 0)), p99 \(Figure.text(cell.p99Us, 0)) µs, "
+                    + Figure.optional(cell.messagesPerFsync, 1, " a sync") + ", server "
+                    + Figure.optional(cell.serverCpuUsPerMessage, 2, " µs of CPU, ")
+                    + "\(cell.errors) errors"
+            )
+        }
+    }
+}

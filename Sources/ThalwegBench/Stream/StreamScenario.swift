@@ -1,0 +1,101 @@
+import ThalwegModel
+import ThalwegWire
+
+/// Clients write small values to one topic that keeps every write, and wait until each is
+/// committed: `thalweg bench topic`.
+///
+/// Each row has a topic of its own, which keeps its history. Each client has a thread, a session
+/// and a connection; every message is a frame of its own, applied exactly once. A first row has one
+/// client that waits for each answer; a short run before it, not counted, warms the server up.
+public func runStream(_ options: StreamOptions) throws -> StreamReport {
+    try options.check()
+    let server = try MeasuredServer(options.server)
+    defer { server.stop() }
+    let run = try StreamRun(options, server)
+    _ = try run.cell(clients: 1, messages: 1_000, inFlight: 64)
+    var cells = [
+        try run.cell(clients: 1, messages: options.sequentialMessages, inFlight: 1)
+    ]
+    for clients in options.clients {
+        cells.append(
+            try run.cell(
+                clients: clients, messages: options.messages, inFlight: options.inFlight))
+    }
+    return StreamReport(
+        commandLine: options.commandLine, machine: .current(), valueBytes: options.valueBytes,
+        fsync: run.fsync, cells: cells)
+}
+
+private final class StreamRun {
+    private let options: StreamOptions
+    private let server: MeasuredServer
+    private let control: BenchConnection
+    private let progress: Progress
+    private var random: WyRand
+    private var cells = 0
+    let fsync: String
+
+    init(_ options: StreamOptions, _ server: MeasuredServer) throws {
+        self.options = options
+        self.server = server
+        control = try BenchConnection(server.endpoint, claim: .readOnly, name: "bench")
+        progress = Progress(quiet: options.quiet)
+        random = WyRand(seed: UInt64(wallMicroseconds()))
+        fsync =
+            switch try control.status()["fsync_always"] {
+            case 1: "always"
+            case 0: "none"
+            default: "unknown"
+            }
+    }
+
+    func cell(clients count: Int, messages: Int, inFlight: Int) throws -> StreamCell {
+        cells += 1
+        progress.say("\(count) × \(messages) messages, \(inFlight) in flight")
+        // A topic that an earlier run has left is not gone on with.
+        let topic = try control.createTopic(
+            TopicDefinition(
+                name: "bench-topic-\(random.next())", keyKind: .u64, schema: nil,
+                options: TopicOptions(writes: .every, history: .forever))
+        )
+        let clients = try (0..<count).map { _ in
+            try StreamClient(
+                server.endpoint, topic: topic.id,
+                session: UniqueID(high: random.next() | 1, low: random.next()),
+                messages: messages, inFlight: inFlight, valueBytes: options.valueBytes)
+        }
+        let before = try control.status()
+        let cpuBefore = server.cpuNanoseconds
+        let threads = clients.enumerated().map { number, client in
+            WorkThread("bench-topic-\(number)") { try client.run() }
+        }
+        let done = try threads.map { try $0.join() }
+        let cpu = server.cpuNanoseconds
+        let counters = ServerCounters(before: before, after: try control.status())
+        _ = try control.request(DropTopic(topic.definition.name), answer: Okay.self)
+        return summary(done, messages, inFlight, counters, cpu: cpu.flatMap { end in
+            cpuBefore.map { Double(end - $0) }
+        })
+    }
+
+    private func summary(
+        _ done: [(value: StreamClient.Result, cpuNanoseconds: UInt64)], _ messages: Int,
+        _ inFlight: Int, _ counters: ServerCounters, cpu: Double?
+    ) -> StreamCell {
+        var latencies = LatencyRecorder()
+        for result in done { latencies.add(result.value.latencies) }
+        let total = Double(done.count * messages)
+        let start = done.map(\.value.startedAt).min() ?? 0
+        let end = done.map(\.value.endedAt).max() ?? 0
+        let syncs = counters.grown("fsyncs")
+        let clientCPU = done.reduce(0) { $0 + $1.cpuNanoseconds }
+        return StreamCell(
+            clients: done.count, messages: messages, program: options.program,
+            inFlight: inFlight, usPerMessage: Double(end - start) / 1_000 / total,
+            p50Us: latencies.latencies?.p50Us ?? 0, p99Us: latencies.latencies?.p99Us ?? 0,
+            fsyncs: syncs, messagesPerFsync: syncs.map { total / Double(max($0, 1)) },
+            serverCpuUsPerMessage: cpu.map { $0 / 1_000 / total },
+            clientCpuUsPerMessage: Double(clientCPU) / 1_000 / total,
+            errors: done.reduce(0) { $0 + $1.value.errors })
+    }
+}

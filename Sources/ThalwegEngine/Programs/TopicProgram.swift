@@ -1,0 +1,120 @@
+// What the engine knows of programs: that there are rules which see a topic's writes in log order.
+// How a module runs is another room's; the engine is given somebody who can make one.
+public import ThalwegModel
+
+/// One write as a topic's program sees it. Lent until it is appended.
+public struct ProgramInput {
+    public enum Operation: UInt8, Sendable {
+        case put = 1
+        case patch = 2
+        case delete = 3
+    }
+
+    public var operation: Operation
+    public var source: SourceID
+    /// The write's number in the topic's order of input: 1, 2, 3….
+    public var number: UInt64
+    public var time: Timestamp
+    public var session: UInt64
+    /// The fields that a patch sets.
+    public var mask: UInt64
+    /// Without a length in front.
+    public var key: UnsafeRawBufferPointer
+    /// The row; of a patch, a row with defaults in the fields that it does not set.
+    public var value: UnsafeRawBufferPointer
+    public var metadata: UnsafeRawBufferPointer
+}
+
+/// What a program said about one write.
+public struct ProgramJudgement: Hashable, Sendable {
+    /// In the order of appending.
+    public let index: Int
+    /// `accepted`, `rejected` or `failed`.
+    public let verdict: Verdict
+    /// Set unless it was accepted.
+    public let rejection: Rejection?
+
+    public init(index: Int, verdict: Verdict, rejection: Rejection?) {
+        self.index = index
+        self.verdict = verdict
+        self.rejection = rejection
+    }
+}
+
+/// One thing that a program wants done for a write. Its bytes are lent until the next call.
+public enum ProgramAct {
+    case put(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)
+    case delete(key: UnsafeRawBufferPointer)
+    /// The write itself, as it came.
+    case accept
+}
+
+/// What a program did since it was deployed.
+public struct ProgramFigures: Hashable, Sendable {
+    public var writes: UInt64 = 0
+    public var rejected: UInt64 = 0
+    public var failed: UInt64 = 0
+    public var memoryBytes = 0
+    /// It failed too often and is not run any more.
+    public var isFaulting = false
+
+    public init() {}
+}
+
+/// A running program. Its fate of a write must not depend on what else is in the same batch.
+public protocol TopicProgram: AnyObject {
+    /// SHA-256 of the module.
+    var hash: [UInt8] { get }
+    /// Writes appended.
+    var count: Int { get }
+    var figures: ProgramFigures { get }
+
+    func removeAll()
+
+    /// Throws `record_too_large` and its like; then nothing was appended.
+    func append(_ input: ProgramInput) throws(ThalwegError)
+
+    /// Runs the program on writes from index `first`, as many as it takes at once; gives how many.
+    /// Their judgements are read before it runs again, and what they say is applied.
+    ///
+    /// - Parameter lookup: the value of a key's record; what it lends is good for the call.
+    /// - Throws: where the program can never run again: the node must stop.
+    func run(
+        from first: Int, lookup: (UnsafeRawBufferPointer) -> UnsafeRawBufferPointer?
+    ) throws(ThalwegError) -> Int
+
+    /// The next judgement of the last run, in order; `nil` behind the last.
+    func nextJudgement() -> ProgramJudgement?
+    /// The next thing to do for the judgement given last.
+    func nextAct() -> ProgramAct?
+
+    /// Gives the appended puts as the topic's records, before the first write.
+    ///
+    /// - Throws: `program_init_failed`.
+    func loadRecords() throws(ThalwegError)
+
+    /// The whole state, for a snapshot.
+    func image() -> [UInt8]
+    /// The same exactly where the states are the same.
+    func stateHash() -> UInt64
+    /// Lines that it logged since they were taken: for people, never state.
+    func takeLines() -> [String]
+}
+
+/// Says whether a record that a program wants to put is one of the topic.
+public typealias ProgramOutputCheck =
+    (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
+
+/// Makes programs of modules.
+public protocol TopicPrograms: AnyObject {
+    /// Runs the initialiser. Throws `program_init_failed`, `invalid_program`,
+    /// `program_engine_missing`; then nothing is left.
+    func deploy(
+        _ module: [UInt8], arguments: [UInt8], accepts: @escaping ProgramOutputCheck
+    ) throws(ThalwegError) -> any TopicProgram
+
+    /// Goes on where `image` was taken.
+    func restore(
+        _ module: [UInt8], image: [UInt8], accepts: @escaping ProgramOutputCheck
+    ) throws(ThalwegError) -> any TopicProgram
+}

@@ -1,0 +1,216 @@
+// Which writes of which session a topic has applied, and what it answered: how a batch that is sent
+// again after a reconnect is applied once and answered alike. Part of the replicated state.
+//
+// A session's writes to a topic are numbered 1, 2, 3…; a batch has the number of its first. Answers
+// are kept until the session says that it has them.
+//
+// Bounds: a topic knows so many sessions, the least recently used are forgotten first; a session
+// keeps answers for so many writes. Both are counted in log order, so all nodes forget the same.
+import ThalwegModel
+import ThalwegWire
+
+/// What a session was told about one batch.
+struct SessionAnswer: Hashable {
+    var number: UInt64
+    var count: UInt32
+    var lastOffset: UInt64
+    var counts: VerdictCounts
+    /// One a write, where each was wanted.
+    var results: [WriteOutcome]
+}
+
+struct SessionTable {
+    /// Sessions that a topic knows.
+    static let sessions = 65_536
+    /// Writes of one session whose answers are kept.
+    static let unansweredWrites: UInt64 = 65_536
+
+    struct Session {
+        /// Of the write expected next.
+        var next: UInt64 = 1
+        var lastUse: UInt64 = 0
+        /// Oldest first; those before `head` are forgotten.
+        private var answers: [SessionAnswer] = []
+        private var head = 0
+        private(set) var bytes = 80
+
+        var kept: ArraySlice<SessionAnswer> { answers[head...] }
+
+        func answer(_ number: UInt64) -> SessionAnswer? {
+            var low = head
+            var high = answers.count
+            while low < high {
+                let middle = (low + high) / 2
+                if answers[middle].number < number { low = middle + 1 } else { high = middle }
+            }
+            return low < answers.count && answers[low].number == number ? answers[low] : nil
+        }
+
+        mutating func append(_ answer: SessionAnswer) {
+            answers.append(answer)
+            bytes += Session.bytes(answer)
+        }
+
+        /// Forgets the answers to writes up to `number`, a whole batch at a time.
+        mutating func forget(through number: UInt64) {
+            while head < answers.count,
+                answers[head].number + UInt64(answers[head].count) - 1 <= number
+            {
+                bytes -= Session.bytes(answers[head])
+                head += 1
+            }
+            // Half of it is forgotten: moving the rest costs no more than forgetting did.
+            guard head > 16, head * 2 >= answers.count else { return }
+            answers.removeFirst(head)
+            head = 0
+        }
+
+        private static func bytes(_ answer: SessionAnswer) -> Int {
+            MemoryLayout<SessionAnswer>.stride
+                + answer.results.count * MemoryLayout<WriteOutcome>.stride
+        }
+    }
+
+    /// How a numbered batch stands to what its session sent before.
+    enum Judgement {
+        case new
+        /// Applied before.
+        case repeated(SessionAnswer)
+        /// The session is not known, or has sent nothing between.
+        case unknown
+    }
+
+    private(set) var sessions: [UniqueID: Session] = [:]
+    private var uses: UInt64 = 0
+
+    var count: Int { sessions.count }
+    private(set) var bytes = 0
+
+    mutating func judge(_ batch: StreamBatch) -> Judgement {
+        guard let session = sessions[batch.session] else {
+            return batch.number == 1 ? .new : .unknown
+        }
+        if batch.number == session.next { return .new }
+        guard let answer = session.answer(batch.number), answer.count == batch.count else {
+            return .unknown
+        }
+        return .repeated(answer)
+    }
+
+    /// A new batch was applied.
+    mutating func note(_ batch: StreamBatch, _ answer: SessionAnswer) {
+        uses += 1
+        // Taken out, so that its array is changed in place.
+        let known = sessions.removeValue(forKey: batch.session)
+        bytes -= known?.bytes ?? 0
+        var session = known ?? Session()
+        session.next = batch.number + UInt64(batch.count)
+        session.lastUse = uses
+        session.append(answer)
+        session.forget(
+            through: max(
+                batch.answered,
+                (session.next - 1) &- min(session.next - 1, SessionTable.unansweredWrites)))
+        bytes += session.bytes
+        sessions[batch.session] = session
+        if sessions.count > SessionTable.sessions { evict() }
+    }
+
+    /// Forgets the eighth that was used least recently.
+    private mutating func evict() {
+        let oldest = sessions.sorted { $0.value.lastUse < $1.value.lastUse }
+        for (id, session) in oldest.prefix(max(1, SessionTable.sessions / 8)) {
+            sessions[id] = nil
+            bytes -= session.bytes
+        }
+    }
+
+    // MARK: Snapshots
+    //
+    // u32 sessions, then in order of use: u64 high, low │ u64 next │ u32 answers, each: u64 number
+    // │ u32 count │ u64 last offset │ u32 × 5 counts │ u32 results, each: u8 verdict │ u16 code │
+    // u64 offset │ u64 version │ u8 has rejection, [u32 code, text]
+
+    func encode(into writer: inout ByteWriter) {
+        writer.integer(UInt32(sessions.count))
+        for (id, session) in sessions.sorted(by: { $0.value.lastUse < $1.value.lastUse }) {
+            writer.integer(id.high)
+            writer.integer(id.low)
+            writer.integer(session.next)
+            writer.integer(UInt32(session.kept.count))
+            for answer in session.kept {
+                answer.encode(into: &writer)
+            }
+        }
+    }
+
+    init() {}
+
+    init(from reader: inout ByteReader) throws(ThalwegError) {
+        for _ in 0..<(try reader.integer(UInt32.self)) {
+            let id = UniqueID(high: try reader.integer(), low: try reader.integer())
+            uses += 1
+            var session = Session()
+            session.next = try reader.integer()
+            session.lastUse = uses
+            for _ in 0..<(try reader.integer(UInt32.self)) {
+                session.append(try SessionAnswer(from: &reader))
+            }
+            bytes += session.bytes
+            sessions[id] = session
+        }
+    }
+}
+
+extension SessionAnswer {
+    func encode(into writer: inout ByteWriter) {
+        writer.integer(number)
+        writer.integer(count)
+        writer.integer(lastOffset)
+        writer.integer(counts.accepted)
+        writer.integer(counts.unchanged)
+        writer.integer(counts.rejected)
+        writer.integer(counts.failed)
+        writer.integer(counts.invalid)
+        writer.integer(UInt32(results.count))
+        for result in results {
+            writer.integer(result.verdict.rawValue)
+            writer.integer(result.code?.rawValue ?? 0)
+            writer.integer(result.offset.rawValue)
+            writer.integer(result.version.rawValue)
+            writer.integer(UInt8(result.rejection == nil ? 0 : 1))
+            if let rejection = result.rejection {
+                writer.integer(rejection.code)
+                writer.text(rejection.message)
+            }
+        }
+    }
+
+    init(from reader: inout ByteReader) throws(ThalwegError) {
+        number = try reader.integer()
+        count = try reader.integer()
+        lastOffset = try reader.integer()
+        counts = VerdictCounts()
+        counts.accepted = try reader.integer()
+        counts.unchanged = try reader.integer()
+        counts.rejected = try reader.integer()
+        counts.failed = try reader.integer()
+        counts.invalid = try reader.integer()
+        results = []
+        for _ in 0..<(try reader.integer(UInt32.self)) {
+            guard let verdict = Verdict(rawValue: try reader.integer()) else {
+                throw TopicState.strangeEntry("an answer without a verdict")
+            }
+            let code = try reader.integer(UInt16.self)
+            var result = WriteOutcome(
+                verdict, code: code == 0 ? nil : ErrorCode(rawValue: code),
+                offset: Offset(try reader.integer()),
+                version: RecordVersion(try reader.integer()))
+            if try reader.integer(UInt8.self) == 1 {
+                result.rejection = Rejection(
+                    code: try reader.integer(), message: try reader.text())
+            }
+            results.append(result)
+        }
+    }
+}

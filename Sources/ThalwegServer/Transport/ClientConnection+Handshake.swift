@@ -1,0 +1,92 @@
+import NIOCore
+import Synchronization
+import ThalwegModel
+import ThalwegWire
+
+// HELLO: which version, which session, which source.
+extension ClientConnection {
+    func greet(_ hello: Hello, _ requestID: UInt32) throws(ThalwegError) {
+        guard hello.minimumVersion <= Hello.version, hello.maximumVersion >= Hello.version else {
+            throw ThalwegError(
+                .unsupportedVersion,
+                "the client speaks versions \(hello.minimumVersion) to \(hello.maximumVersion), "
+                    + "this server speaks \(Hello.version)",
+                advice: "use a client of this server's version")
+        }
+        guard let loop = channel?.eventLoop else { return }
+        session = hello.session
+        state = .claiming
+        guard let older = node.takeOver(session, by: self) else {
+            return claim(hello, requestID)
+        }
+        // What the session sent there must not be read after what it sends here.
+        older.giveWay { [self] in
+            loop.execute { [self] in claim(hello, requestID) }
+        }
+    }
+
+    /// Another connection goes on with this one's session. Calls back when this one is closed; may
+    /// be called from any loop.
+    private func giveWay(_ closed: @escaping @Sendable () -> Void) {
+        guard let channel else { return closed() }
+        channel.closeFuture.whenComplete { _ in closed() }
+        channel.eventLoop.execute { [self] in
+            if case .closed = state { return channel.close(promise: nil) }
+            state = .closed
+            // Told if it still listens; a peer that is gone must not hold the session.
+            send(
+                Frame.bytes(
+                    ThalwegError(
+                        .sessionTaken, "another connection goes on with session \(session)",
+                        advice: "give each program a session of its own"),
+                    requestID: 0))
+            channel.close(promise: nil)
+        }
+    }
+
+    private func claim(_ hello: Hello, _ requestID: UInt32) {
+        guard case .claiming = state, let loop = channel?.eventLoop else { return }
+        let catalog = node.catalog
+        let deadline = hello.livenessDeadlineMilliseconds
+        facts?.identity.withLock { $0.clientName = hello.clientName }
+        silence.deadline = .milliseconds(Int64(deadline))
+        catalog.loop.execute { [self] in
+            catalog.claim(
+                hello.claim, isShared: hello.isShared, deadlineMilliseconds: deadline,
+                session: hello.session
+            ) { [self] result in
+                loop.execute { [self] in welcome(result, requestID) }
+            }
+        }
+    }
+
+    private func welcome(_ result: Result<SourceID, ThalwegError>, _ requestID: UInt32) {
+        switch result {
+        case .failure(let error):
+            fail(error, requestID)
+        case .success(let source):
+            if case .closed = state {
+                release(source)
+                return
+            }
+            self.source = source
+            facts?.identity.withLock { $0.source = source }
+            state = .open
+            watchSilence()
+            answer(
+                Welcome(
+                    server: node.serverID, source: source,
+                    maximumFrameBytes: UInt32(node.options.limits.maximumFrameBytes),
+                    maximumWritesPerBatch: UInt32(node.options.limits.writesPerBatch),
+                    serverVersion: serverVersion), requestID)
+            // What came while the claim was under way.
+            let waiting = partial
+            partial = []
+            waiting.withUnsafeBytes { received($0) }
+            if isReadPending, !isWaiting {
+                isReadPending = false
+                channel?.read()
+            }
+        }
+    }
+}

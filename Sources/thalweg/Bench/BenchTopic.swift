@@ -1,0 +1,47 @@
+import ArgumentParser
+import ThalwegBench
+import ThalwegModel
+
+struct BenchTopic: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "topic",
+        abstract: "Clients write to one topic that keeps every write, and wait for each commit.",
+        discussion: "A first row has one client with one message in flight.")
+
+    @Option(help: "Clients that write at the same time, one row each: 1,3,5.")
+    var clients = "1,3,5"
+
+    @Option(help: "Messages of each client.")
+    var messages: Int?
+
+    @Option(help: "Messages that a client sends before it waits.")
+    var inFlight: Int?
+
+    @Option(help: "Bytes of a value.")
+    var valueBytes: Int?
+
+    @Option(help: "The program that runs in the topic.")
+    var program: String?
+
+    @OptionGroup var common: BenchFlags
+
+    func run() throws {
+        var options = StreamOptions()
+        options.server = try common.serverOptions
+        options.clients = try clients.split(separator: ",").map { text in
+            guard let count = Int(text) else {
+                throw ThalwegError(
+                    .invalidConfiguration, "'\(text)' is not a number of clients",
+                    advice: "write numbers with commas between them, such as 1,3,5")
+            }
+            return count
+        }
+        if let messages { options.messages = messages }
+        if let inFlight { options.inFlight = inFlight }
+        if let valueBytes { options.valueBytes = valueBytes }
+        options.program = program
+        options.quiet = common.quiet
+        options.commandLine = CommandLine.arguments
+        try common.publish(try runStream(options))
+    }
+}

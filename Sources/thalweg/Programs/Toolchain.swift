@@ -1,0 +1,1 @@
+../../../Programs/Plugins/BuildProgram/Toolchain.swift
