@@ -36,6 +36,7 @@ import ThalwegWire
         for _ in 0..<5 {
             let expected = try leader.readChanges(topic, after: 0)
             let description = try leader.describe(topic)
+            let hash = try leader.hash(topic)
             var snapshot = leader.beginSnapshot()
             let restored = Partition(seed: seed + 100)
             while let block = leader.nextBlock(&snapshot, limit: 300 + random.below(3_000)) {
@@ -47,6 +48,7 @@ import ThalwegWire
             #expect(copy.lastOffset == description.lastOffset, "seed \(seed)")
             #expect(copy.horizon == description.horizon, "seed \(seed)")
             #expect(copy.liveRecords == description.liveRecords, "seed \(seed)")
+            #expect(try restored.hash(topic) == hash, "seed \(seed)")
         }
     }
 

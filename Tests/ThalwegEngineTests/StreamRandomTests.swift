@@ -173,6 +173,7 @@ private struct StreamRun {
     }
 
     func compare() throws {
+        #expect(try leader.hash(id) == follower.hash(id), "seed \(seed)")
         for (partition, name) in [(leader, "leader"), (follower, "follower")] {
             let last = try partition.describe(id).lastOffset
             #expect(last.rawValue <= naive.topic.last, "\(name), seed \(seed)")

@@ -10,6 +10,11 @@ extension Vector {
             lines: ["hello"])
         return [
             try message(
+                "topics", "hash_topic", id: 33, HashTopic("bank"), [("name", "bank")]),
+            try message(
+                "topics", "topic_hashed", id: 33, TopicHashed(offset: Offset(9), hash: 255),
+                [("offset", "9"), ("hash", "ff")]),
+            try message(
                 "programs", "deploy_program", id: 30,
                 DeployProgram(
                     topic: "bank", name: "Transfer", loadsRecords: true, arguments: [7],

@@ -73,9 +73,11 @@ private final class StreamRun {
         let cpu = server.cpuNanoseconds
         let counters = ServerCounters(before: before, after: try control.status())
         _ = try control.request(DropTopic(topic.definition.name), answer: Okay.self)
-        return summary(done, messages, inFlight, counters, cpu: cpu.flatMap { end in
-            cpuBefore.map { Double(end - $0) }
-        })
+        return summary(
+            done, messages, inFlight, counters,
+            cpu: cpu.flatMap { end in
+                cpuBefore.map { Double(end - $0) }
+            })
     }
 
     private func summary(

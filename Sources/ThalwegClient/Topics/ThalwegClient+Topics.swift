@@ -40,6 +40,13 @@ extension ThalwegClient {
         _ = try await ask(AlterTopic(name, options: options), expecting: .okay, kind: .repeatable)
     }
 
+    /// A number for everything that a topic is, and the offset at which it was that: the same on
+    /// nodes and copies that applied the same. Looks at every record.
+    public func hashTopic(_ name: String) async throws(ThalwegError) -> TopicHashed {
+        let answer = try await ask(HashTopic(name), expecting: .topicHashed, kind: .repeatable)
+        return try answer.decode(TopicHashed.self)
+    }
+
     // MARK: Handles
 
     /// A handle of an existing topic.

@@ -3,8 +3,6 @@ import ThalwegWire
 
 // What goes into the history: each change as it is made, with the row that it replaces.
 extension TopicState {
-    @inline(__always) var keepsHistory: Bool { definition.options.history != .none }
-
     /// The oldest change that can be read one by one.
     var firstKept: UInt64 { history.first(next: table.changes.last + 1) }
 

@@ -22,11 +22,6 @@ struct BatchOutcome {
 }
 
 extension TopicState {
-    var isStream: Bool {
-        if case .every = definition.options.writes { return true }
-        return false
-    }
-
     /// Applies the batches of an entry.
     ///
     /// - Returns: what each batch came to, in order.

@@ -18,7 +18,12 @@ import ThalwegModel
 
 struct TopicState: ~Copyable {
     let id: TopicID
-    var definition: TopicDefinition
+    var definition: TopicDefinition {
+        didSet { noteOptions() }
+    }
+    /// As the options say; asked for each change.
+    private(set) var keepsHistory = false
+    private(set) var isStream = false
     /// `nil` for a topic of kind `bytes`.
     var layout: RowLayout?
     var table: Table
@@ -87,6 +92,12 @@ struct TopicState: ~Copyable {
         decoded = .allocate(capacity: DecodedWrite.chunk)
         decoded.initialize(repeating: DecodedWrite(), count: DecodedWrite.chunk)
         allWindows[0].open(number: 1)
+        noteOptions()
+    }
+
+    private mutating func noteOptions() {
+        keepsHistory = definition.options.history != .none
+        isStream = definition.options.writes == .every
     }
 
     deinit {

@@ -94,7 +94,7 @@ extension ClientConnection {
         }
     }
 
-    private func onTopic(
+    func onTopic(
         _ name: String, _ requestID: UInt32, _ body: @escaping @Sendable (TopicID) -> Void
     ) {
         onCatalog { [self] catalog in

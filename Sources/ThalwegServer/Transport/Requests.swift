@@ -26,6 +26,8 @@ extension ClientConnection {
             case .alterTopic:
                 let alter = try AlterTopic(payload)
                 alterTopic(alter.name, alter.options, requestID)
+            case .hashTopic:
+                hashTopic(try HashTopic(payload).name, requestID)
             case .flush:
                 flush(requestID)
             case .describeSession:
@@ -69,6 +71,19 @@ extension ClientConnection {
     private func createTopic(_ definition: TopicDefinition, _ requestID: UInt32) {
         onCatalog { [self] catalog in
             catalog.createTopic(definition) { [self] in inform($0, requestID) }
+        }
+    }
+
+    private func hashTopic(_ name: String, _ requestID: UInt32) {
+        onTopic(name, requestID) { [self] topic in
+            onPartition(topic) { [self] partition in
+                do throws(ThalwegError) {
+                    let hash = try partition.partition.hash(topic)
+                    answer(TopicHashed(offset: hash.offset, hash: hash.hash), requestID)
+                } catch {
+                    refuse(error, requestID)
+                }
+            }
         }
     }
 

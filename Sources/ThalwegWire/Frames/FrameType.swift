@@ -26,6 +26,8 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     case truncateTopic = 0x14
     /// Changes a topic's options.
     case alterTopic = 0x15
+    /// Asks for the hash of a topic's state.
+    case hashTopic = 0x16
 
     // MARK: Writing
 
@@ -92,6 +94,8 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     case topicInfo = 0x90
     /// All topics.
     case topicList = 0x91
+    /// The hash of a topic's state, and the offset that it is of.
+    case topicHashed = 0x92
 
     // MARK: Answers: writing
 

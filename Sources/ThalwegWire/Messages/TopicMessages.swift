@@ -77,6 +77,40 @@ public struct TruncateTopic: TopicNameMessage {
     }
 }
 
+/// Asks for the ``TopicHashed`` of a topic's state.
+public struct HashTopic: TopicNameMessage {
+    public static var frameType: FrameType { .hashTopic }
+    public var name: String
+
+    public init(_ name: String) {
+        self.name = name
+    }
+}
+
+/// The hash of everything that a topic is, at an offset: `u64 offset | u64 hash`.
+public struct TopicHashed: Message {
+    public static var frameType: FrameType { .topicHashed }
+
+    public var offset: Offset
+    public var hash: UInt64
+
+    public init(offset: Offset, hash: UInt64) {
+        self.offset = offset
+        self.hash = hash
+    }
+
+    public func encode(into writer: inout ByteWriter) {
+        writer.integer(offset.rawValue)
+        writer.integer(hash)
+    }
+
+    public init(from reader: inout ByteReader) throws(ThalwegError) {
+        offset = Offset(try reader.integer())
+        hash = try reader.integer()
+        try reader.finish()
+    }
+}
+
 /// Asks for a ``TopicList``.
 public struct ListTopics: EmptyMessage {
     public static var frameType: FrameType { .listTopics }

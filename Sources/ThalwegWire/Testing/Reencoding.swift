@@ -31,6 +31,8 @@ public func reencoded(
     case .removeProgram: return try reencoded(frame, RemoveProgram.self)
     case .describePrograms: return try reencoded(frame, DescribePrograms.self)
     case .programList: return try reencoded(frame, ProgramList.self)
+    case .hashTopic: return try reencoded(frame, HashTopic.self)
+    case .topicHashed: return try reencoded(frame, TopicHashed.self)
     case .describeSession: return try reencoded(frame, DescribeSession.self)
     case .sessionInfo: return try reencoded(frame, SessionInfo.self)
     case .get: return try reencodedGet(frame, keyKind)
