@@ -17,9 +17,11 @@ public struct ClientOptions: Sendable {
     /// The secret that says who it is; empty where none is needed.
     public var token: String
     public var source: Source
-    /// How often the client is heard at least.
+    /// How often the client is heard at least. Shorter than the deadline, or it will die.
     public var heartbeat: Duration = .seconds(15)
-    /// Silence after which either side takes the other for dead.
+    /// Silence after which either side takes the other for dead, and what this client's source
+    /// asserted is retracted; zero is never. Clients of any source without a deadline are one
+    /// source.
     public var livenessDeadline: Duration = .seconds(30)
     /// How long one attempt to connect and shake hands may take.
     public var connectTimeout: Duration = .seconds(10)
@@ -30,8 +32,9 @@ public struct ClientOptions: Sendable {
     public var outgoingHighWaterBytes = 4 << 20
     /// Bytes that one subscription may hold for a consumer that lags, before reading stops.
     public var subscriptionBufferBytes = 8 << 20
-    /// The session to go on with after a restart of the program, so that no write is applied twice;
-    /// all zero for a new one. No two clients may have the same at a time.
+    /// The session to go on with after a restart of the program, so that no write is applied twice
+    /// and a client of any source gets its source again; all zero for a new one. No two clients
+    /// may have the same at a time.
     public var session = UniqueID(high: 0, low: 0)
 
     public init(name: String = "", token: String = "", source: Source = .any) {

@@ -2,7 +2,8 @@
 // `SnapshotWalk` describes them, then an end. Each is one block, handed to the log's snapshot
 // writer as the event loop finds time.
 //
-//   u8 1 │ u32 topic │ u64 last offset │ u64 horizon │ i64 last time │ u64 records │ definition
+//   u8 1 │ u32 topic │ u64 last offset │ u64 horizon │ u64 version floor │ i64 last time
+//        │ u64 records │ definition
 //   u8 2 │ chunk
 //   u8 3 │ u32 topic
 //   u8 5 │ u32 topic │ u64 first offset │ u32 changes, as a history chunk has them
@@ -58,6 +59,7 @@ extension Partition {
                 writer.integer(topic.rawValue)
                 writer.integer(walk.end)
                 writer.integer(walk.horizon)
+                writer.integer(walk.versionFloor)
                 writer.integer(walk.time)
                 writer.integer(UInt64(walk.records))
                 walk.definition.encode(into: &writer)
@@ -129,10 +131,13 @@ extension Partition {
         case Block.header:
             let last = try reader.integer(UInt64.self)
             let horizon = try reader.integer(UInt64.self)
+            let versionFloor = try reader.integer(UInt64.self)
             let time = try reader.integer(Int64.self)
             let records = try reader.integer(UInt64.self)
             let definition = try TopicDefinition(from: &reader)
-            try restore(topic, definition, last: last, horizon: horizon, time: time)
+            try restore(
+                topic, definition, last: last, horizon: horizon, versionFloor: versionFloor,
+                time: time)
             // A hint: what was written is bounded, so a wrong one costs memory or time, no more.
             box(topic)?.state.table.index.reserve(Int(min(records, 1 << 28)))
         case Block.records:
@@ -156,7 +161,9 @@ extension Partition {
             let box = try required(topic)
             try box.load?.finish(into: &box.state)
             box.load = nil
-            box.state.finishRestore(last: box.restoredLast, horizon: box.restoredHorizon)
+            box.state.finishRestore(
+                last: box.restoredLast, horizon: box.restoredHorizon,
+                versionFloor: box.restoredVersionFloor)
         case Block.dropped:
             forget(topic)
         default:

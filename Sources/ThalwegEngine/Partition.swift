@@ -18,6 +18,8 @@ public final class Partition {
     /// Who has the stored parts of histories; without, histories are in memory.
     public var historyLibrary: (any HistoryLibrary)?
     var forgottenHistory: [HistoryName] = []
+    /// Open epochs on all topics, by source.
+    var sourceEpochs: [UInt16: UInt64] = [:]
     /// Who makes programs; without, topics have none.
     public var programs: (any TopicPrograms)?
 
@@ -54,13 +56,20 @@ public final class Partition {
     ///   - writes: the batch behind its header; lent for the call.
     ///   - session: whose batch it is; all zero for none.
     ///   - token: whom to answer when the window is durable; `nil` for nobody.
-    /// - Throws: `unknown_topic`, `source_required`, `memory_limit`, `invalid_batch`,
-    ///   `unknown_session`, `too_many_requests`; then nothing was merged.
+    ///   - isSystem: the server itself writes, and may write to its own topics.
+    /// - Throws: `unknown_topic`, `not_allowed`, `source_required`, `memory_limit`,
+    ///   `invalid_batch`, `unknown_session`, `too_many_requests`; then nothing was merged.
     public func merge(
         _ writes: UnsafeRawBufferPointer, header: WriteBatchHeader, source: SourceID,
-        session: UniqueID = UniqueID(high: 0, low: 0), time: Timestamp, token: UInt64?
+        session: UniqueID = UniqueID(high: 0, low: 0), time: Timestamp, token: UInt64?,
+        isSystem: Bool = false
     ) throws(ThalwegError) -> MergeOutcome {
         let box = try required(header.topic)
+        guard isSystem || !box.isSystem else {
+            throw ThalwegError(
+                .notAllowed, "topic '\(box.state.definition.name)' is written by the server only",
+                advice: "names that begin with 'thalweg.' are reserved")
+        }
         guard source != .none else {
             throw ThalwegError(
                 .sourceRequired, "a connection without a source cannot write",
@@ -89,6 +98,7 @@ public final class Partition {
                 value: box.state.open.pointee.count + Int(header.count),
                 limit: PendingWindow.limit, advice: "wait until the log has caught up")
         }
+        if !sourceEpochs.isEmpty { joinEpoch(box, source.rawValue) }
         var ticket = token.map { Ticket(token: $0) }
         let outcome: MergeOutcome
         if header.acknowledgement == .committedEach {
@@ -242,7 +252,14 @@ public final class Partition {
             applied.refusal = try deploy(deployment, header)
         case .removeProgram:
             box(header.topic)?.state.program = nil
-        case .truncateTopic, .registerSource, .retractSource:
+        case .truncateTopic:
+            guard let box = box(header.topic) else { return applied }
+            applied.before = Offset(box.state.table.changes.last)
+            let isOwn = box.state.inFlight > 0
+            box.state.applyTruncation(time: header.time.microseconds)
+            if isOwn { applied.completions = box.state.takeCompletions(appliedOne: true) }
+            applied.after = Offset(box.state.table.changes.last)
+        case .registerSource, .retractSource:
             throw TopicState.strangeEntry("a \(header.kind) for a partition")
         }
         return applied
@@ -274,13 +291,15 @@ public final class Partition {
     }
 
     func restore(
-        _ topic: TopicID, _ definition: TopicDefinition, last: UInt64, horizon: UInt64, time: Int64
+        _ topic: TopicID, _ definition: TopicDefinition, last: UInt64, horizon: UInt64,
+        versionFloor: UInt64, time: Int64
     ) throws(ThalwegError) {
         try create(topic, definition)
         let box = try required(topic)
         box.load = SnapshotLoad(last: last)
         box.restoredLast = last
         box.restoredHorizon = horizon
+        box.restoredVersionFloor = versionFloor
         box.state.lastTime = time
         box.state.appliedTime = time
     }
@@ -324,14 +343,18 @@ public final class Partition {
 /// Gives a topic's state an identity; nothing else.
 final class TopicBox {
     var state: TopicState
+    /// The system's: no client writes to it.
+    let isSystem: Bool
     /// Bytes of writes until memory is looked at again.
     var checkMemoryIn = 0
     /// While a snapshot is being loaded.
     var load: SnapshotLoad?
     var restoredLast: UInt64 = 0
     var restoredHorizon: UInt64 = 0
+    var restoredVersionFloor: UInt64 = 0
 
     init(_ state: consuming TopicState) {
+        isSystem = Name.isSystem(state.definition.name)
         self.state = state
     }
 }

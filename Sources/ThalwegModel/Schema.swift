@@ -140,12 +140,15 @@ public enum Name {
     /// A name that users may create: the prefix `thalweg.` is the system's.
     public static func checkUserTopic(_ name: String) throws(ThalwegError) {
         try check(name, of: "topic")
-        guard !name.hasPrefix("thalweg.") else {
+        guard !isSystem(name) else {
             throw ThalwegError(
                 .invalidName, "topic '\(name)' has the system's prefix",
                 advice: "names that begin with 'thalweg.' are reserved")
         }
     }
+
+    /// Whether the name has the system's prefix.
+    public static func isSystem(_ name: String) -> Bool { name.hasPrefix("thalweg.") }
 
     static func checkField(_ name: String) throws(ThalwegError) {
         let startsWell = name.utf8.first.map { isLetter($0) || $0 == UInt8(ascii: "_") } ?? false

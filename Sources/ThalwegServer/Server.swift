@@ -63,6 +63,7 @@ public final class Server: Sendable {
                 logger.critical("the log stopped", metadata: ["reason": "\(error)"])
                 failure.fail(error)
             }
+            await node.prepare()
             var channels: [any Channel] = []
             do throws(ThalwegError) {
                 for endpoint in endpoints {
@@ -100,7 +101,10 @@ public final class Server: Sendable {
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.maxMessagesPerRead, value: 2)
             .childChannelOption(
-                .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 256 << 10)
+                // A connection keeps its buffer, so one that is idle must have a small one.
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(
+                    minimum: 2 << 10, initial: 8 << 10, maximum: 256 << 10)
             )
             .childChannelOption(
                 .writeBufferWaterMark,

@@ -24,6 +24,8 @@ struct ServerAccess: ParsableArguments {
     ) async throws -> T {
         var options = ClientOptions(name: "thalweg", source: source)
         options.reconnect = .never
+        // What a person writes stays when the command ends.
+        options.livenessDeadline = .zero
         let client = try await ThalwegClient.connect(to: address, options: options)
         do {
             let result = try await body(client)

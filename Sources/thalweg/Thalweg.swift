@@ -11,7 +11,7 @@ struct Thalweg: AsyncParsableCommand {
         abstract: "A live-state server: many writers say what is true, everybody sees one answer.",
         version: serverVersion,
         subcommands: [
-            Serve.self, TopicCommand.self, Get.self, Put.self, Retract.self, Watch.self,
+            Serve.self, TopicCommand.self, Get.self, Put.self, Retract.self, Sync.self, Watch.self,
             Scan.self, Count.self, Status.self, ProgramCommand.self,
             Verify.self, Bench.self, BenchSink.self,
         ])

@@ -39,12 +39,12 @@ final class ServerProcess {
     }
 
     /// Starts a server on `data` and waits until it listens.
-    init(data: String, arguments: [String] = []) throws {
+    init(data: String, listen: String = "127.0.0.1:0", arguments: [String] = []) throws {
         process = Process()
         process.executableURL = try ServerProcess.executable
         process.arguments =
             [
-                "serve", "--listen", "127.0.0.1:0", "--data", data, "--json-ready",
+                "serve", "--listen", listen, "--data", data, "--json-ready",
                 "--log-level", "warning", "--loops", "2",
             ] + arguments
         errorFile = URL(fileURLWithPath: data + ".log")

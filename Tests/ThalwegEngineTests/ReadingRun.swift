@@ -50,6 +50,7 @@ final class ReadingRun {
 
     private func step() throws {
         now += Int64(random.below(20_000))
+        if random.once(in: 40) { return try disturb() }
         switch random.below(100) {
         case 0..<30: try merge()
         case 30..<45: try seal()
@@ -85,7 +86,7 @@ final class ReadingRun {
         for _ in 0..<1 + random.below(4) { try addReader() }
     }
 
-    private func append(_ entry: [UInt8]) throws {
+    func append(_ entry: [UInt8]) throws {
         while applied < log.count { try applyNext() }
         log.append(entry)
         _ = try leader.apply(entry)
@@ -170,11 +171,11 @@ final class ReadingRun {
         }
     }
 
-    private func seal() throws {
+    func seal() throws {
         if let entry = leader.seal(topic, now)?.entry { log.append(entry) }
     }
 
-    private func applyNext() throws {
+    func applyNext() throws {
         guard applied < log.count else { return }
         let entry = log[applied]
         applied += 1
@@ -345,11 +346,14 @@ final class ReadingRun {
         let noted = leader.box(topic)?.state.tail
         let limit = random.pick([200, 1 << 20])
         var changes: [FoldedChange] = []
+        var hasArrived = false
         while let (progress, some) = try deliver(at, limitBytes: limit) {
             changes += some
-            if progress.isAtTail { break }
+            hasArrived = progress.isAtTail
+            if hasArrived { break }
         }
-        guard wasAtTail, readers[at].isComparable, noted?.isWanted == true,
+        // Behind a truncation the reader has to start over.
+        guard wasAtTail, hasArrived, readers[at].isComparable, noted?.isWanted == true,
             noted?.wantsPrevious == true
         else { return }
         count("exact delivery")

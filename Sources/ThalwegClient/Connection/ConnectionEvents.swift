@@ -52,7 +52,8 @@ struct ConnectionTiming: Sendable {
         }
         tickMilliseconds = tick
         heartbeatTicks = ticks(heartbeat)
-        deadlineTicks = ticks(max(options.livenessDeadline.wholeMilliseconds, heartbeat))
+        let deadline = options.livenessDeadline.wholeMilliseconds
+        deadlineTicks = deadline > 0 ? ticks(max(deadline, heartbeat)) : .max
         greetingTicks = ticks(greeting)
         requestTicks = ticks(request)
     }

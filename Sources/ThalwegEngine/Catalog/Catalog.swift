@@ -16,13 +16,20 @@ public final class Catalog {
         public let id: SourceID
         /// Empty: the server chose the identity and may give it to somebody else later.
         public let name: String
+        /// How long it outlives its last holder; 0 is for ever.
+        public let deadlineMilliseconds: UInt32
+        /// The session of the client that has a source without a name; zero for nobody's.
+        public let owner: UniqueID
     }
 
     private var topics: [String: Topic] = [:]
     private var names: [TopicID: String] = [:]
+    /// The system's own, which no limit counts.
+    private var systemTopics = 0
     private var nextTopic: UInt32 = 1
     private var sources: [SourceID: Source] = [:]
     private var sourceNames: [String: SourceID] = [:]
+    private var sourceOwners: [UniqueID: SourceID] = [:]
     private let limits: Limits
     private let defaultWindowMicroseconds: UInt32
 
@@ -58,6 +65,9 @@ public final class Catalog {
 
     public func source(_ id: SourceID) -> Source? { sources[id] }
 
+    /// The source without a name that the client of a session has.
+    public func source(ownedBy session: UniqueID) -> SourceID? { sourceOwners[session] }
+
     // MARK: Planning
 
     /// What a request to change the catalog comes to.
@@ -84,13 +94,16 @@ public final class Catalog {
         definition.options = withWindow(definition.options)
         if let schema = definition.schema { _ = try RowLayout(schema) }
         guard var existing = topics[definition.name] else {
-            guard topics.count < limits.topics else {
+            let count = topics.count - systemTopics
+            guard isSystem || count < limits.topics else {
                 throw .exceeded(
-                    .tooManyTopics, "the number of topics", value: topics.count + 1,
+                    .tooManyTopics, "the number of topics", value: count + 1,
                     limit: limits.topics, advice: "drop topics that nobody uses")
             }
+            // The system's topics take the last numbers, others the first.
+            let number = isSystem ? UInt32.max - UInt32(systemTopics) : nextTopic
             return .entry(
-                entry(.createTopic, TopicID(nextTopic), time) { definition.encode(into: &$0) })
+                entry(.createTopic, TopicID(number), time) { definition.encode(into: &$0) })
         }
         guard existing.definition.keyKind == definition.keyKind,
             (existing.definition.schema == nil) == (definition.schema == nil)
@@ -116,6 +129,7 @@ public final class Catalog {
     public func planAlter(
         _ name: String, options: TopicOptions, time: Timestamp
     ) throws(ThalwegError) -> Plan {
+        try Name.checkUserTopic(name)
         let options = withWindow(options)
         var existing = try topic(named: name)
         if existing.definition.options == options { return .unchanged(existing) }
@@ -158,22 +172,38 @@ public final class Catalog {
 
     /// Plans an identity for a source: a new one for an unknown name, or any free one.
     ///
-    /// - Parameter isTaken: identities that must not be given, such as those claimed right now.
+    /// - Parameters:
+    ///   - owner: the session of the client, where it has one and the source no name.
+    ///   - isReserved: the server's own sources take the last numbers, others the first.
+    ///   - isTaken: identities that must not be given, such as those claimed right now.
     public func planSource(
-        name: String, time: Timestamp, isTaken: (SourceID) -> Bool
+        name: String, owner: UniqueID = UniqueID(high: 0, low: 0), deadlineMilliseconds: UInt32,
+        time: Timestamp, isReserved: Bool = false,
+        isTaken: (SourceID) -> Bool
     ) throws(ThalwegError) -> (SourceID, [UInt8]) {
         for number in 1...UInt16.max {
-            let id = SourceID(number)
+            let id = SourceID(isReserved ? 0 &- number : number)
             guard sources[id] == nil, !isTaken(id) else { continue }
-            let entry = entry(.registerSource, TopicID(0), time) { writer in
-                writer.integer(number)
-                writer.text(name)
-            }
-            return (id, entry)
+            return (id, entry(Source(id: id, name: name, owner: owner, deadlineMilliseconds), time))
         }
         throw .exceeded(
             .tooManySources, "the number of sources", value: Limits.sources + 1,
             limit: Limits.sources, advice: "share a source, or forget sources that are gone")
+    }
+
+    /// Plans another deadline for a source; `nil` where it has this one.
+    public func planDeadline(
+        _ id: SourceID, milliseconds: UInt32, time: Timestamp
+    ) -> [UInt8]? {
+        guard let source = sources[id], source.deadlineMilliseconds != milliseconds else {
+            return nil
+        }
+        return entry(
+            Source(id: id, name: source.name, owner: source.owner, milliseconds), time)
+    }
+
+    private func entry(_ source: Source, _ time: Timestamp) -> [UInt8] {
+        entry(.registerSource, TopicID(0), time) { source.encode(into: &$0) }
     }
 
     /// Plans that a source's identity is free again.
@@ -197,9 +227,10 @@ public final class Catalog {
         switch header.kind {
         case .createTopic:
             let definition = try TopicDefinition(from: &reader)
-            names[header.topic] = definition.name
-            topics[definition.name] = Topic(id: header.topic, definition: definition)
-            nextTopic = max(nextTopic, header.topic.rawValue + 1)
+            add(Topic(id: header.topic, definition: definition))
+            if !Name.isSystem(definition.name) {
+                nextTopic = max(nextTopic, header.topic.rawValue + 1)
+            }
         case .alterTopic:
             let definition = try TopicDefinition(from: &reader)
             if topics[definition.name]?.id == header.topic {
@@ -208,22 +239,34 @@ public final class Catalog {
         case .dropTopic:
             if let name = names.removeValue(forKey: header.topic) { topics[name] = nil }
         case .registerSource:
-            let id = SourceID(try reader.integer())
-            let source = Source(id: id, name: try reader.text())
-            sources[id] = source
-            if !source.name.isEmpty { sourceNames[source.name] = id }
+            add(try Source(from: &reader))
         case .retractSource:
             let id = SourceID(try reader.integer())
-            if let source = sources.removeValue(forKey: id) { sourceNames[source.name] = nil }
+            if let source = sources.removeValue(forKey: id) {
+                sourceNames[source.name] = nil
+                if sourceOwners[source.owner] == id { sourceOwners[source.owner] = nil }
+            }
         case .window, .stream, .truncateTopic, .deployProgram, .removeProgram:
             return
         }
     }
 
+    private func add(_ topic: Topic) {
+        names[topic.id] = topic.definition.name
+        topics[topic.definition.name] = topic
+        if Name.isSystem(topic.definition.name) { systemTopics += 1 }
+    }
+
+    private func add(_ source: Source) {
+        sources[source.id] = source
+        if !source.name.isEmpty { sourceNames[source.name] = source.id }
+        if source.owner != UniqueID(high: 0, low: 0) { sourceOwners[source.owner] = source.id }
+    }
+
     // MARK: Snapshots
 
     /// The whole catalog: u32 next topic │ u32 topics, (u32 id, definition) × n │ u32 sources,
-    /// (u16 id, text name) × n.
+    /// source × n.
     public func snapshot() -> [UInt8] {
         var writer = ByteWriter(reserving: 4_096)
         writer.integer(nextTopic)
@@ -234,8 +277,7 @@ public final class Catalog {
         }
         writer.integer(UInt32(sources.count))
         for source in allSources {
-            writer.integer(source.id.rawValue)
-            writer.text(source.name)
+            source.encode(into: &writer)
         }
         return writer.bytes
     }
@@ -246,15 +288,38 @@ public final class Catalog {
         for _ in 0..<(try reader.integer(UInt32.self)) {
             let id = TopicID(try reader.integer())
             let definition = try TopicDefinition(from: &reader)
-            names[id] = definition.name
-            topics[definition.name] = Topic(id: id, definition: definition)
+            add(Topic(id: id, definition: definition))
         }
         for _ in 0..<(try reader.integer(UInt32.self)) {
-            let id = SourceID(try reader.integer())
-            let name = try reader.text()
-            sources[id] = Source(id: id, name: name)
-            if !name.isEmpty { sourceNames[name] = id }
+            add(try Source(from: &reader))
         }
         try reader.finish()
+    }
+}
+
+extension Catalog.Source {
+    fileprivate init(
+        id: SourceID, name: String, owner: UniqueID, _ deadlineMilliseconds: UInt32
+    ) {
+        self.id = id
+        self.name = name
+        self.owner = owner
+        self.deadlineMilliseconds = deadlineMilliseconds
+    }
+
+    /// `u16 identity | text name | u32 deadline ms | u64 × 2 owner`
+    fileprivate func encode(into writer: inout ByteWriter) {
+        writer.integer(id.rawValue)
+        writer.text(name)
+        writer.integer(deadlineMilliseconds)
+        writer.integer(owner.high)
+        writer.integer(owner.low)
+    }
+
+    fileprivate init(from reader: inout ByteReader) throws(ThalwegError) {
+        id = SourceID(try reader.integer())
+        name = try reader.text()
+        deadlineMilliseconds = try reader.integer()
+        owner = UniqueID(high: try reader.integer(), low: try reader.integer())
     }
 }

@@ -18,9 +18,11 @@ public enum EntryKind: UInt8, Sendable {
     case dropTopic = 4
     /// Every record is deleted; offsets go on.
     case truncateTopic = 5
-    /// A source got its identity: u16 identity, text name. The topic is 0.
+    /// A source got its identity or another deadline: u16 identity, text name, u32 deadline in
+    /// milliseconds, u64 × 2 owner. The topic is 0.
     case registerSource = 6
-    /// u16 source, u8 reason: its memberships in every topic are retracted. The topic is 0.
+    /// A source's identity is free again; nothing asserts as it any more: u16 source. The topic is
+    /// 0.
     case retractSource = 7
     /// Batches of writes to a topic that keeps every one, as they came.
     case stream = 8

@@ -109,9 +109,9 @@ extension TopicState {
         // The reader began with nothing after this change: it has met the record nowhere else.
         let isFirstMeeting = offset <= emptyUntil
         guard record.isLive else { return isFirstMeeting ? nil : .deleted }
-        let isNew = record.version == 1
+        let isNew = record.version == table.versionFloor + 1
         if let filter = query.filter, !matches(record, filter, &sources) {
-            // A record of version 1 has never been anything else.
+            // A record of the first version has never been anything else.
             return isFirstMeeting || isNew ? nil : .left
         }
         return isNew ? .created : .updated

@@ -20,7 +20,8 @@ struct StreamBatch {
     static let atomic: UInt8 = 1
     /// Applied once, however often it is in the log.
     static let numbered: UInt8 = 2
-    /// Deletions that nobody asked for, whoever asserts the records.
+    /// What nobody asked for: deletions, whoever asserts the records, where the source is 0; else
+    /// retractions of that source.
     static let own: UInt8 = 4
     static let ofSession: UInt8 = 8
     /// The writer wants an answer for each write, so the session keeps them.

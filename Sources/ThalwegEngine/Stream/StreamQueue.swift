@@ -25,6 +25,9 @@ final class StreamQueue {
     private(set) var openBatches = 0
     private var openTickets: [StreamTicket] = []
     private var inFlight: [[StreamTicket]] = []
+    /// Groups with an entry that were cut so far, and those of them that are applied.
+    private(set) var sealedGroups: UInt64 = 0
+    private(set) var appliedGroups: UInt64 = 0
 
     var isEmpty: Bool { openBatches == 0 && openTickets.isEmpty }
     var openBytes: Int { openBatches == 0 ? 0 : writer.count }
@@ -58,6 +61,7 @@ final class StreamQueue {
         writer.patch(time, at: 8)
         writer.patch(UInt32(openBatches), at: EntryHeader.size)
         inFlight.append(openTickets)
+        sealedGroups += 1
         openTickets = []
         openBatches = 0
         return (writer.bytes(), [])
@@ -65,8 +69,13 @@ final class StreamQueue {
 
     /// The oldest group in flight is applied: who waited for it.
     func takeApplied() -> [StreamTicket] {
-        inFlight.isEmpty ? [] : inFlight.removeFirst()
+        guard !inFlight.isEmpty else { return [] }
+        appliedGroups += 1
+        return inFlight.removeFirst()
     }
+
+    /// The group that holds the newest writes: the open one, or the one cut last.
+    var newestGroup: UInt64 { openBatches == 0 ? sealedGroups : sealedGroups + 1 }
 
     /// Everything that waits, for a topic that is gone.
     func takeAll() -> [StreamTicket] {

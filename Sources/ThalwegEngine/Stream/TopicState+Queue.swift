@@ -63,6 +63,27 @@ extension TopicState {
         queue.append(batch, token: nil, topic: id)
     }
 
+    /// Queues the retraction of a source that is gone, from each of these records.
+    mutating func queueRetractions(
+        _ slots: [UInt32], of source: UInt16, reason: DeletionReason
+    ) {
+        guard !slots.isEmpty else { return }
+        var writes = EntryWriter()
+        for slot in slots {
+            let key = table.shape.key(table.record(slot))
+            writes.reserve(1 + key.count)
+            writes.integer(WriteOperation.retract.rawValue)
+            writes.raw(key)
+        }
+        var batch = StreamBatch()
+        batch.flags = StreamBatch.own
+        batch.reason = reason.rawValue
+        batch.source = source
+        batch.count = UInt32(slots.count)
+        batch.writes = writes.written
+        queue.append(batch, token: nil, topic: id)
+    }
+
     /// Cuts the open group.
     mutating func sealStream(time now: Int64) -> (entry: [UInt8]?, done: [Completion]) {
         lastTime = max(lastTime, now)

@@ -199,16 +199,17 @@ extension TopicState {
     ) -> WriteOutcome {
         guard slot != 0 else { return WriteOutcome(.unchanged) }
         let record = table.record(slot)
-        guard record.isLive, batch.isOwn || table.sources.contains(single, in: record.sources)
+        let isOfAll = batch.isOwn && batch.source == 0
+        guard record.isLive, isOfAll || table.sources.contains(single, in: record.sources)
         else { return WriteOutcome(.unchanged, at: record) }
         noteMetadata(write)
         let left = table.sources.remove(single, from: record.sources)
         let now: UInt32
-        if batch.isOwn {
+        if isOfAll {
             now = delete(slot, reason: batch.reason, metadata: tail.changes)
         } else if left == SourceSets.empty {
-            now = delete(
-                slot, reason: DeletionReason.retracted.rawValue, metadata: tail.changes)
+            let reason = batch.isOwn ? batch.reason : DeletionReason.retracted.rawValue
+            now = delete(slot, reason: reason, metadata: tail.changes)
         } else {
             // Others still assert it: who does is the change.
             let row = table.shape.row(record)

@@ -54,6 +54,13 @@ struct SourceSets: ~Copyable {
         return SourceSets.listForm | UInt64(source)
     }
 
+    /// The word of `{source}` as far as it is known; `nil` where no set can have it as a member.
+    func known(_ source: UInt16) -> UInt64? {
+        if let local = local(source) { return 1 << UInt64(local) }
+        return identities.count < SourceSets.localNumbers
+            ? nil : SourceSets.listForm | UInt64(source)
+    }
+
     @inline(__always) private func local(_ source: UInt16) -> UInt8? {
         guard Int(source) < locals.count, locals[Int(source)] != SourceSets.noLocal else {
             return nil

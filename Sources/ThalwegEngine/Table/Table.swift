@@ -26,9 +26,25 @@ struct Table: ~Copyable {
     /// Changes up to here may be missing their deletions: tombstones were purged.
     private(set) var horizon: UInt64 = 0
 
+    /// The version below those of new records: above all that were before a truncation.
+    private(set) var versionFloor: UInt64 = 0
+
     init(keyKind: KeyKind, tracksAssertion: Bool, seed: UInt64) {
+        self.init(
+            keyKind: keyKind, tracksAssertion: tracksAssertion, hash: KeyHash(seed: seed))
+    }
+
+    init(keyKind: KeyKind, tracksAssertion: Bool, hash: KeyHash) {
         shape = RecordShape(keyKind: keyKind, tracksAssertion: tracksAssertion)
-        hash = KeyHash(seed: seed)
+        self.hash = hash
+    }
+
+    /// Takes the place of a table whose records are gone. No record of it had a version above its
+    /// newest offset, so that is where versions go on.
+    mutating func goOn(behind old: borrowing Table) {
+        changes.advance(to: old.changes.last + 1)
+        horizon = changes.last
+        versionFloor = changes.last
     }
 
     /// Bytes of memory that the topic's state takes.
@@ -121,7 +137,7 @@ struct Table: ~Copyable {
         let slot = slab.allocate(bytes: shape.size(key: key.count, row: room))
         let record = record(slot)
         record.setChange(0, state: RecordState.provisional)
-        record.word1 = UInt64(room) << 48
+        record.word1 = UInt64(room) << 48 | versionFloor
         record.sources = SourceSets.empty
         record.pending = 0
         if shape.keyOffset != Record.headerSize {
@@ -201,7 +217,7 @@ struct Table: ~Copyable {
         if record.pending != 0 {
             // A pending write holds the record: it is new from here on.
             record.setChange(0, state: RecordState.provisional)
-            record.word1 = 0
+            record.word1 = versionFloor
         } else {
             index.remove(hash.hash(shape.key(record)), slot: slot)
             slab.release(slot, bytes: shape.size(record))
@@ -274,9 +290,10 @@ struct Table: ~Copyable {
         }
     }
 
-    mutating func restoreCounters(last: UInt64, horizon: UInt64) {
+    mutating func restoreCounters(last: UInt64, horizon: UInt64, versionFloor: UInt64) {
         changes.advance(to: last)
         self.horizon = horizon
+        self.versionFloor = versionFloor
     }
 
     // MARK: Housekeeping

@@ -13,6 +13,7 @@ final class SnapshotWalk {
     var position: UInt64 = 0
     let end: UInt64
     let horizon: UInt64
+    let versionFloor: UInt64
     /// The topic's time and definition when the walk began; both may go on before it is written.
     let time: Int64
     let definition: TopicDefinition
@@ -24,6 +25,8 @@ final class SnapshotWalk {
     /// Records captured at a change of membership: they keep their offset, so the walk meets them
     /// again.
     var keptOffsets: Set<UInt64> = []
+    /// The table that the walk is of, where a truncation has replaced it since.
+    var frozen: FrozenTable?
     /// Chunks of the history, each with the changes that it had; those written are taken away.
     var history: [(chunk: HistoryChunk, count: Int, bytes: Int)] = []
     /// Until they are written.
@@ -31,22 +34,19 @@ final class SnapshotWalk {
     /// The program as it was, until it is written.
     var program: ProgramSnapshot?
 
-    init(
-        end: UInt64, horizon: UInt64, time: Int64, definition: TopicDefinition, records: Int
-    ) {
-        self.end = end
-        self.horizon = horizon
+    init(_ table: borrowing Table, time: Int64, definition: TopicDefinition) {
+        end = table.changes.last
+        horizon = table.horizon
+        versionFloor = table.versionFloor
+        records = table.changes.live
         self.time = time
         self.definition = definition
-        self.records = records
     }
 }
 
 extension TopicState {
     mutating func beginSnapshot() {
-        snapshot = SnapshotWalk(
-            end: table.changes.last, horizon: table.horizon, time: appliedTime,
-            definition: definition, records: table.changes.live)
+        snapshot = SnapshotWalk(table, time: appliedTime, definition: definition)
         snapshot?.history = history.chunks.reversed().map { ($0, $0.count, $0.used) }
         snapshot?.sessions = sessions
         snapshot?.program = program.map { program in
@@ -73,6 +73,8 @@ extension TopicState {
     ///          │ key │ u16 sources, u16 × n │ u32 length, row
     mutating func nextSnapshotChunk(limit: Int) -> [UInt8]? {
         guard let walk = snapshot else { return nil }
+        if let frozen = walk.frozen { exchange(frozen) }
+        defer { if let frozen = walk.frozen { exchange(frozen) } }
         if walk.position >= walk.end, walk.capturedCount == 0 { return nil }
         snapshotWriter.removeAll()
         snapshotWriter.reserve(16 + walk.captured.count)
@@ -87,6 +89,13 @@ extension TopicState {
         walk.position = reached
         snapshotWriter.patch(UInt32(count), at: countPosition)
         return snapshotWriter.bytes()
+    }
+
+    /// Puts the table that a truncation has replaced in its old place, or back. Source sets are the
+    /// topic's all the time.
+    private mutating func exchange(_ frozen: FrozenTable) {
+        swap(&table, &frozen.table)
+        swap(&table.sources, &frozen.table.sources)
     }
 
     private mutating func encodeRecords(

@@ -126,7 +126,7 @@ extension TopicState {
         if keepsHistory { noteHistory(slot, row: row, sources: sources, metadata: index) }
         tail.changes += 1
         let moved = table.upsert(slot, row: row, sources: sources)
-        if moved != slot { follow(moved) }
+        if moved != slot { follow(slot, to: moved) }
         return moved
     }
 
@@ -138,7 +138,7 @@ extension TopicState {
         if keepsHistory { noteDeletion(slot, reason: reason, metadata: index) }
         tail.changes += 1
         let moved = table.delete(slot, reason: reason, time: appliedTime)
-        if moved != slot { follow(moved) }
+        if moved != slot { follow(slot, to: moved) }
         return moved
     }
 
@@ -159,7 +159,8 @@ extension TopicState {
         table.tidy()
         if !history.isEmpty { history.trim(definition.options.history, now: appliedTime) }
         counters.changes = table.changes.last
-        if table.sources.wantsSweep { sweepSources() }
+        // A replaced table that a snapshot still reads has sets of its own.
+        if table.sources.wantsSweep, snapshot?.frozen == nil { sweepSources() }
     }
 
     private mutating func sweepSources() {
@@ -178,8 +179,8 @@ extension TopicState {
         table.sources.sweep()
     }
 
-    mutating func finishRestore(last: UInt64, horizon: UInt64) {
-        table.restoreCounters(last: last, horizon: horizon)
+    mutating func finishRestore(last: UInt64, horizon: UInt64, versionFloor: UInt64) {
+        table.restoreCounters(last: last, horizon: horizon, versionFloor: versionFloor)
     }
 
     // MARK: Answers

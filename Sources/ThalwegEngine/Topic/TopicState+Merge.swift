@@ -67,6 +67,7 @@ extension TopicState {
         var cursor = WriteCursor(writes, keyKind: table.shape.keyKind)
         var left = count
         var extras: [WriteExtra] = []
+        let epoch = epochs.isEmpty ? nil : epochs[source]
         while left > 0, !outcome.isCutShort {
             let size = min(left, DecodedWrite.chunk)
             let found = decode(&cursor, size, &extras)
@@ -74,6 +75,7 @@ extension TopicState {
             let window = open
             window.pointee.reserve(found)
             prefetch(found)
+            var refused: UInt64 = 0
             for position in 0..<found {
                 let merged = mergeOne(
                     decoded + position, window, extras: extras, layout: layout, single: single,
@@ -83,10 +85,12 @@ extension TopicState {
                 case .unchanged: outcome.unchanged += 1
                 case .invalid(let code):
                     outcome.invalid += 1
+                    refused |= 1 << UInt64(position)
                     if outcome.firstCode == nil { outcome.firstCode = code }
                 }
                 each?.pointee.append(merged)
             }
+            if let epoch { markEpoch(epoch, found, refused: refused) }
             left -= found
         }
         if outcome.isCutShort {

@@ -51,6 +51,10 @@ struct TopicState: ~Copyable {
     /// Kept of them at most: what unusually large windows took is given back.
     private static let spareEntryBytes = 32 << 20
     var snapshot: SnapshotWalk?
+    /// The window of the newest truncation.
+    var truncation: UInt64 = 0
+    /// Open epochs by source.
+    var epochs: [UInt16: Epoch] = [:]
     /// Changes one by one, where the topic keeps them.
     var history = History()
     /// Of a topic that keeps every write: what is on its way to the log, and who sent what.
@@ -124,6 +128,7 @@ struct TopicState: ~Copyable {
         var bytes = table.bytes + history.bytes + sessions.bytes + queue.openBytes
         bytes += program?.running.figures.memoryBytes ?? 0
         bytes += spareEntries.reduce(0) { $0 + $1.capacity }
+        if !epochs.isEmpty { bytes += epochBytes }
         for number in 0..<Int(TopicState.ring) {
             bytes += allWindows[number].bytes
         }
@@ -174,10 +179,18 @@ struct TopicState: ~Copyable {
 
     /// What a record is, seen from behind `previous`: its newest entry there, else the table.
     @inline(__always) func base(_ slot: UInt32, behind previous: UInt32) -> RecordView {
+        if isTruncating { return baseBehindTruncation(previous) }
         if let entry = entry(previous) { return view(entry) }
         let record = table.record(slot)
         guard record.isLive else { return RecordView(exists: false, sources: 0, row: .empty) }
         return RecordView(exists: true, sources: record.sources, row: table.shape.row(record))
+    }
+
+    @inline(never) private func baseBehindTruncation(_ previous: UInt32) -> RecordView {
+        let missing = RecordView(exists: false, sources: 0, row: .empty)
+        guard let entry = entry(previous) else { return missing }
+        let age = (openNumber &- UInt64(previous >> 24)) & 0xff
+        return openNumber &- age > truncation ? view(entry) : missing
     }
 
     @inline(__always) func view(_ entry: UnsafeMutablePointer<PendingEntry>) -> RecordView {
@@ -200,8 +213,9 @@ struct TopicState: ~Copyable {
         base(entry.pointee.slot, behind: entry.pointee.previous).row
     }
 
-    /// The record moved to `slot`: its in-flight entries follow.
-    @inline(__always) mutating func follow(_ slot: UInt32) {
+    /// The record moved to `slot`: its in-flight entries follow, and what epochs know of it.
+    @inline(__always) mutating func follow(_ old: UInt32, to slot: UInt32) {
+        if !epochs.isEmpty { moveMarks(old, to: slot) }
         var reference = table.record(slot).pending
         while let entry = entry(reference) {
             entry.pointee.slot = slot

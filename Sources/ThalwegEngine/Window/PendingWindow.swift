@@ -78,6 +78,8 @@ struct PendingWindow: ~Copyable {
     var tickets: [Ticket] = []
     /// Sealed without a net change: nothing went to the log.
     var isEmpty = false
+    /// Its entry is a truncation of the topic; it has no records.
+    var isTruncation = false
 
     /// Entries of one window: its index has 24 bits in `record.pending`.
     static let limit = 1 << 24 - 2
@@ -103,6 +105,7 @@ struct PendingWindow: ~Copyable {
         answers.removeAll(keepingCapacity: true)
         openedAt = 0
         isEmpty = false
+        isTruncation = false
     }
 
     /// The form that `record.pending` and `previous` keep.

@@ -7,32 +7,34 @@ import ThalwegModel
 
 final class CatalogLoop: @unchecked Sendable {
     let loop: any EventLoop
+    let partitions: [PartitionLoop]
     private let log: any CommitLog
-    private let logger: Logger
+    let logger: Logger
 
     // On `loop` only:
     let catalog: Catalog
     /// Requests that wait for a catalog entry to be applied, by what they may collide on.
-    private var waiting: [Subject: [() -> Void]] = [:]
-    /// Sources claimed by open connections, and by how many.
-    private var claims: [SourceID: Claim] = [:]
+    var waiting: [Subject: [() -> Void]] = [:]
+    /// Which sources open connections hold, and which are dead.
+    var liveness = Liveness()
     /// Identities promised to entries on their way.
-    private var promised: Set<SourceID> = []
+    var promised: Set<SourceID> = []
+    /// Dead sources without a name, whose identities the log could not yet be told to free.
+    var unforgotten: Set<SourceID> = []
 
-    private enum Subject: Hashable {
+    enum Subject: Hashable {
         case topic(String)
         case source(String)
         case sourceID(SourceID)
     }
 
-    private struct Claim {
-        var holders: Int
-        var isShared: Bool
-    }
-
-    init(loop: any EventLoop, catalog: Catalog, log: any CommitLog, logger: Logger) {
+    init(
+        loop: any EventLoop, catalog: Catalog, partitions: [PartitionLoop], log: any CommitLog,
+        logger: Logger
+    ) {
         self.loop = loop
         self.catalog = catalog
+        self.partitions = partitions
         self.log = log
         self.logger = logger
     }
@@ -41,10 +43,14 @@ final class CatalogLoop: @unchecked Sendable {
 
     typealias Answer<Value> = (Result<Value, ThalwegError>) -> Void
 
-    func createTopic(_ definition: TopicDefinition, _ answer: @escaping Answer<Catalog.Topic>) {
+    /// - Parameter isSystem: the server makes one of its own topics.
+    func createTopic(
+        _ definition: TopicDefinition, isSystem: Bool = false,
+        _ answer: @escaping Answer<Catalog.Topic>
+    ) {
         loop.assertInEventLoop()
         change(.topic(definition.name), answer) { [self] () throws(ThalwegError) in
-            try catalog.planCreate(definition, time: .now)
+            try catalog.planCreate(definition, time: .now, isSystem: isSystem)
         }
     }
 
@@ -97,94 +103,9 @@ final class CatalogLoop: @unchecked Sendable {
         }
     }
 
-    // MARK: Sources
-
-    /// Claims the source of a name, making it if it is new.
-    func claim(
-        name: String, isShared: Bool, _ answer: @escaping Answer<SourceID>
-    ) {
-        loop.assertInEventLoop()
-        if let source = catalog.source(named: name) {
-            answer(Result { () throws(ThalwegError) in try take(source, isShared) })
-            return
-        }
-        let subject = Subject.source(name)
-        let again = { [self] in claim(name: name, isShared: isShared, answer) }
-        if waiting[subject] != nil {
-            waiting[subject]?.append(again)
-            return
-        }
-        do throws(ThalwegError) {
-            try register(name: name, subject: { _ in subject }, again: { _ in again })
-        } catch {
-            answer(.failure(error))
-        }
-    }
-
-    /// Claims a source by number. It must be known.
-    func claim(_ source: SourceID, isShared: Bool, _ answer: @escaping Answer<SourceID>) {
-        loop.assertInEventLoop()
-        answer(
-            Result { () throws(ThalwegError) in
-                guard catalog.source(source) != nil else {
-                    throw ThalwegError(
-                        .sourceRequired, "there is no source \(source)",
-                        advice: "claim it by name first, or ask for any")
-                }
-                return try take(source, isShared)
-            })
-    }
-
-    /// Claims a source that nobody has, and that has no name.
-    func claimAny(_ answer: @escaping Answer<SourceID>) {
-        loop.assertInEventLoop()
-        do throws(ThalwegError) {
-            try register(
-                name: "", subject: { .sourceID($0) },
-                again: { [self] source in
-                    { [self] in
-                        answer(Result { () throws(ThalwegError) in try take(source, false) })
-                    }
-                })
-        } catch {
-            answer(.failure(error))
-        }
-    }
-
-    private func register(
-        name: String, subject: (SourceID) -> Subject, again: (SourceID) -> () -> Void
-    ) throws(ThalwegError) {
-        let (source, entry) = try catalog.planSource(
-            name: name, time: .now,
-            isTaken: { claims[$0] != nil || promised.contains($0) })
-        try append(entry)
-        promised.insert(source)
-        waiting[subject(source)] = [again(source)]
-    }
-
-    private func take(_ source: SourceID, _ isShared: Bool) throws(ThalwegError) -> SourceID {
-        if let claim = claims[source] {
-            guard claim.isShared, isShared else {
-                throw ThalwegError(
-                    .sourceClaimed, "source \(source) is claimed by another connection",
-                    advice: "use another name, or let both claim it as shared")
-            }
-        }
-        claims[source, default: Claim(holders: 0, isShared: isShared)].holders += 1
-        return source
-    }
-
-    /// A connection that had claimed `source` is gone.
-    func release(_ source: SourceID) {
-        loop.assertInEventLoop()
-        guard var claim = claims[source] else { return }
-        claim.holders -= 1
-        claims[source] = claim.holders == 0 ? nil : claim
-    }
-
     // MARK: Entries
 
-    private func append(_ entry: [UInt8]) throws(ThalwegError) {
+    func append(_ entry: [UInt8]) throws(ThalwegError) {
         _ = try log.append(tag: CatalogLoop.tag(entry), payload: entry)
     }
 
@@ -204,6 +125,7 @@ final class CatalogLoop: @unchecked Sendable {
                 Result { () throws(ThalwegError) in
                     subjects = try self.subjects(of: bytes)
                     try catalog.apply(bytes)
+                    try noteSource(bytes)
                 }
             }
             try result.get()

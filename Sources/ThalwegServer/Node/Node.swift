@@ -22,11 +22,18 @@ final class Node: @unchecked Sendable {
     let serverID: UniqueID
     let programs = ProgramLibrary()
     private let logger: Logger
-    /// Open client connections, to be closed at the end.
-    private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
+    private(set) lazy var system = SystemTopics(node: self, logger: logger)
+    /// Open client connections, to be told of, and to be closed at the end.
+    private let channels = Mutex<[ObjectIdentifier: OpenChannel]>([:])
+    private let epochNumbers = Atomic<UInt64>(0)
     /// Open connections by the session that they go on with.
     private let sessions = Mutex<[UniqueID: ClientConnection]>([:])
     private let snapshots = Mutex(SnapshotState())
+
+    private struct OpenChannel {
+        let channel: any Channel
+        let facts: ConnectionFacts
+    }
 
     private struct SnapshotState {
         var isRunning = false
@@ -61,17 +68,26 @@ final class Node: @unchecked Sendable {
         }
         try library.tidy()
         catalog = CatalogLoop(
-            loop: eventLoops[0], catalog: recovery.catalog, log: opened.log, logger: logger)
+            loop: eventLoops[0], catalog: recovery.catalog, partitions: loops, log: opened.log,
+            logger: logger)
         serverID = UniqueID(high: .random(in: 1 ... .max), low: .random(in: 0 ... .max))
         for partition in loops {
             partition.loop.execute { partition.startExpiring() }
         }
+        catalog.loop.execute { [catalog] in catalog.startLiveness() }
         log.start(committed: { [self] in committed($0) }, failed: failed)
     }
 
     /// The partition that owns a topic, while this process runs.
     func partition(_ topic: TopicID) -> PartitionLoop {
         loops[Int(topic.rawValue) % loops.count]
+    }
+
+    /// Makes the system's topics, before anybody can ask for them.
+    func prepare() async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            catalog.loop.execute { [self] in system.prepare { continuation.resume() } }
+        }
     }
 
     // MARK: Committed entries
@@ -207,8 +223,18 @@ final class Node: @unchecked Sendable {
 
     // MARK: Connections
 
-    func opened(_ channel: any Channel) {
-        channels.withLock { $0[ObjectIdentifier(channel)] = channel }
+    func opened(_ channel: any Channel, _ facts: ConnectionFacts) {
+        channels.withLock {
+            $0[ObjectIdentifier(channel)] = OpenChannel(channel: channel, facts: facts)
+        }
+    }
+
+    /// What there is to tell of each open connection.
+    var connectionFacts: [ConnectionFacts] { channels.withLock { $0.values.map(\.facts) } }
+
+    /// A number that no epoch has had.
+    func nextEpochNumber() -> UInt64 {
+        epochNumbers.wrappingAdd(1, ordering: .relaxed).newValue
     }
 
     func closed(_ channel: any Channel) {
@@ -232,7 +258,7 @@ final class Node: @unchecked Sendable {
 
     /// Closes every client connection and returns when all are closed.
     func closeConnections() async {
-        for channel in channels.withLock({ Array($0.values) }) {
+        for channel in channels.withLock({ $0.values.map(\.channel) }) {
             // It may be closed already: that is all that is wanted.
             try? await channel.close()
         }

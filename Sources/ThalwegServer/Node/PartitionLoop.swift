@@ -25,6 +25,9 @@ final class PartitionLoop: @unchecked Sendable {
     let partition: Partition
     let subscriptions: SubscriptionHub
     let offsetWaiters: OffsetWaiters
+    private(set) lazy var retractions = SourceRetractions(
+        loop: loop, partition: partition, merged: { [unowned self] in startTimer($0) },
+        barrier: { [unowned self] in barrier($0, $1) })
     private var waiters: [UInt64: Waiter] = [:]
     private var nextToken: UInt64 = 1
     /// Topics whose open window has a timer.
@@ -32,6 +35,8 @@ final class PartitionLoop: @unchecked Sendable {
     /// Topics in whose open window somebody waits for an answer.
     private var urgent: Set<TopicID> = []
     private var isUrgentScheduled = false
+    /// Truncations that wait for their turn.
+    var truncations: [TopicID: [@Sendable (ThalwegError?) -> Void]] = [:]
     /// Who has how many bytes in the open group of a topic that keeps every write, and in those on
     /// their way.
     private var held: [TopicID: [(any Answering, Int)]] = [:]
@@ -66,7 +71,10 @@ final class PartitionLoop: @unchecked Sendable {
         self.logger = logger
         subscriptions = SubscriptionHub(loop: loop, partition: partition)
         offsetWaiters = OffsetWaiters(loop: loop, partition: partition)
-        subscriptions.unblocked = { [weak self] in self?.seal($0) }
+        subscriptions.unblocked = { [weak self] topic in
+            self?.seal(topic)
+            self?.truncateIfReady(topic)
+        }
     }
 
     // MARK: Writes
@@ -159,10 +167,14 @@ final class PartitionLoop: @unchecked Sendable {
         }
     }
 
-    private func addWaiter(_ waiter: Waiter) -> UInt64 {
+    func addWaiter(_ waiter: Waiter) -> UInt64 {
         nextToken += 1
         waiters[nextToken] = waiter
         return nextToken
+    }
+
+    func removeWaiter(_ token: UInt64) {
+        waiters[token] = nil
     }
 
     // MARK: Time to live
@@ -185,7 +197,7 @@ final class PartitionLoop: @unchecked Sendable {
 
     // MARK: Windows
 
-    private func startTimer(_ topic: TopicID) {
+    func startTimer(_ topic: TopicID) {
         guard !timed.contains(topic), let deadline = partition.deadline(topic) else { return }
         timed.insert(topic)
         let wait = max(0, deadline.microseconds - Timestamp.now.microseconds)
@@ -298,6 +310,7 @@ final class PartitionLoop: @unchecked Sendable {
                     partition.recycle(applied.topic, entry: entry.payload)
                 }
                 if urgent.contains(applied.topic) { seal(applied.topic) }
+                if !truncations.isEmpty { truncateIfReady(applied.topic) }
             } catch {
                 // The log gave back what this process wrote and it cannot be applied: memory or
                 // program is broken, and going on would spread it.

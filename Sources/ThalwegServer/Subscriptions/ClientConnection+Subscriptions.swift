@@ -1,4 +1,5 @@
 import NIOCore
+import Synchronization
 import ThalwegModel
 import ThalwegWire
 
@@ -30,6 +31,8 @@ extension ClientConnection {
         let number = subscriptions.nextNumber()
         let partition = node.partition(request.topic)
         subscriptions.loops[number] = UInt16(partition.number)
+        countSubscriptions()
+        if let system = node.system.named(request.topic) { node.system.freshen(system) {} }
         partition.loop.execute { [self] in
             partition.subscriptions.subscribe(
                 request, number: number, connection: self, requestID: requestID)
@@ -45,6 +48,7 @@ extension ClientConnection {
                 .unknownSubscription, "this connection has no subscription \(number)",
                 advice: "it may have ended already")
         }
+        countSubscriptions()
         let partition = node.loops[Int(loop)]
         partition.loop.execute { [self] in
             partition.subscriptions.close([number], of: self)
@@ -54,7 +58,14 @@ extension ClientConnection {
 
     /// The subscription ended without the client's doing. Callable from any loop.
     func forgetSubscription(_ number: UInt32) {
-        channel?.eventLoop.execute { [self] in subscriptions.loops[number] = nil }
+        channel?.eventLoop.execute { [self] in
+            subscriptions.loops[number] = nil
+            countSubscriptions()
+        }
+    }
+
+    private func countSubscriptions() {
+        facts?.subscriptions.store(UInt64(subscriptions.loops.count), ordering: .relaxed)
     }
 
     /// The connection is gone.

@@ -1,4 +1,5 @@
 import NIOCore
+import Synchronization
 import ThalwegModel
 import ThalwegWire
 
@@ -45,21 +46,17 @@ extension ClientConnection {
 
     private func claim(_ hello: Hello, _ requestID: UInt32) {
         guard case .claiming = state, let loop = channel?.eventLoop else { return }
-        let welcomed: @Sendable (Result<SourceID, ThalwegError>) -> Void = { [self] result in
-            loop.execute { [self] in welcome(result, requestID) }
-        }
         let catalog = node.catalog
-        switch hello.claim {
-        case .readOnly:
-            welcome(.success(.none), requestID)
-        case .any:
-            catalog.loop.execute { catalog.claimAny(welcomed) }
-        case .named(let name):
-            catalog.loop.execute {
-                catalog.claim(name: name, isShared: hello.isShared, welcomed)
+        let deadline = hello.livenessDeadlineMilliseconds
+        facts?.identity.withLock { $0.clientName = hello.clientName }
+        silence.deadline = .milliseconds(Int64(deadline))
+        catalog.loop.execute { [self] in
+            catalog.claim(
+                hello.claim, isShared: hello.isShared, deadlineMilliseconds: deadline,
+                session: hello.session
+            ) { [self] result in
+                loop.execute { [self] in welcome(result, requestID) }
             }
-        case .numbered(let number):
-            catalog.loop.execute { catalog.claim(number, isShared: hello.isShared, welcomed) }
         }
     }
 
@@ -69,13 +66,13 @@ extension ClientConnection {
             fail(error, requestID)
         case .success(let source):
             if case .closed = state {
-                if source != .none {
-                    node.catalog.loop.execute { [node] in node.catalog.release(source) }
-                }
+                release(source)
                 return
             }
             self.source = source
+            facts?.identity.withLock { $0.source = source }
             state = .open
+            watchSilence()
             answer(
                 Welcome(
                     server: node.serverID, source: source,

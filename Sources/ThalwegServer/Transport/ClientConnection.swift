@@ -29,11 +29,15 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     /// Topics written to since the last FLUSH was asked for.
     var unflushed: Set<TopicID> = []
     var subscriptions = ConnectionSubscriptions()
+    var epochs = ConnectionEpochs()
     var source = SourceID.none
     /// Whose numbered writes these are; all zero for nobody's.
     var session = UniqueID(high: 0, low: 0)
+    var silence = Silence()
+    /// What `thalweg.connections` tells.
+    private(set) var facts: ConnectionFacts?
     /// Bytes handed to other loops and not merged yet.
-    private var handedOver = 0
+    private(set) var handedOver = 0
     var isReadPending = false
 
     enum State {
@@ -62,7 +66,11 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     func channelActive(context: ChannelHandlerContext) {
         node.counters.connections.wrappingAdd(1, ordering: .relaxed)
         node.counters.accepted.add(1)
-        node.opened(context.channel)
+        let remote = context.channel.remoteAddress
+        let address = remote?.ipAddress.map { "\($0):\(remote?.port ?? 0)" } ?? "unix"
+        let facts = ConnectionFacts(address: address, since: .now)
+        self.facts = facts
+        node.opened(context.channel, facts)
         if let refusal { return fail(refusal) }
         // A peer that says nothing must not hold a connection for ever.
         let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -83,12 +91,10 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         node.closed(context.channel)
         node.forget(session, of: self)
         closeSubscriptions()
+        abandonEpochs()
         state = .closed
         partial = []
-        let source = source
-        if source != .none {
-            node.catalog.loop.execute { [node] in node.catalog.release(source) }
-        }
+        release(source)
         context.fireChannelInactive()
     }
 
@@ -102,6 +108,8 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
         node.counters.bytesIn.add(UInt64(buffer.readableBytes))
+        silence.heardAt = .now()
+        facts?.bytesIn.add(UInt64(buffer.readableBytes))
         buffer.withUnsafeReadableBytes { received($0) }
     }
 
@@ -321,15 +329,18 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     }
 
     /// Says why and closes: the stream cannot be trusted any more.
-    func fail(_ error: ThalwegError, _ requestID: UInt32 = 0) {
+    ///
+    /// - Parameter isPatient: the client gets the time that it needs to take what it was sent.
+    func fail(_ error: ThalwegError, _ requestID: UInt32 = 0, isPatient: Bool = true) {
         if case .closed = state { return }
         state = .closed
         partial = []
         logger.notice("connection refused", metadata: ["reason": "\(error)"])
         guard let channel else { return }
-        channel.writeAndFlush(
-            channel.allocator.buffer(bytes: Frame.bytes(error, requestID: requestID))
-        ).whenComplete { _ in channel.close(promise: nil) }
+        let told = channel.writeAndFlush(
+            channel.allocator.buffer(bytes: Frame.bytes(error, requestID: requestID)))
+        guard isPatient else { return channel.close(promise: nil) }
+        told.whenComplete { _ in channel.close(promise: nil) }
     }
 }
 

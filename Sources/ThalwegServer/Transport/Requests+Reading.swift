@@ -13,7 +13,9 @@ extension ClientConnection {
         var reader = ByteReader(payload)
         let head = try GetHead(from: &reader)
         let partition = node.partition(head.topic)
-        if partition.loop === channel?.eventLoop, head.notBefore == .start {
+        if partition.loop === channel?.eventLoop, head.notBefore == .start,
+            node.system.named(head.topic) == nil
+        {
             return try read(payload, partition, requestID)
         }
         let copy = Array(payload)
@@ -82,6 +84,18 @@ extension ClientConnection {
 
     /// Calls `body` on the topic's loop when `offset` is applied; what it throws is the answer.
     private func when(
+        _ offset: Offset, of topic: TopicID, _ requestID: UInt32,
+        _ body: @escaping @Sendable (PartitionLoop) throws(ThalwegError) -> Void
+    ) {
+        if let system = node.system.named(topic) {
+            return node.system.freshen(system) { [self] in
+                look(offset, of: topic, requestID, body)
+            }
+        }
+        look(offset, of: topic, requestID, body)
+    }
+
+    private func look(
         _ offset: Offset, of topic: TopicID, _ requestID: UInt32,
         _ body: @escaping @Sendable (PartitionLoop) throws(ThalwegError) -> Void
     ) {

@@ -21,6 +21,8 @@ extension ClientConnection {
                 listTopics(requestID)
             case .dropTopic:
                 dropTopic(try DropTopic(payload).name, requestID)
+            case .truncateTopic:
+                truncateTopic(try TruncateTopic(payload).name, requestID)
             case .alterTopic:
                 let alter = try AlterTopic(payload)
                 alterTopic(alter.name, alter.options, requestID)
@@ -40,6 +42,12 @@ extension ClientConnection {
                 try subscribe(payload, requestID)
             case .unsubscribe:
                 try unsubscribe(payload, requestID)
+            case .epochBegin:
+                try beginEpoch(payload, requestID)
+            case .epochEnd:
+                try endEpoch(payload, requestID)
+            case .epochAbandon:
+                try abandonEpoch(payload, requestID)
             case .status:
                 status(requestID)
             case .deployProgram:
@@ -105,6 +113,26 @@ extension ClientConnection {
                 case .success: answer(Okay(), requestID)
                 case .failure(let error): refuse(error, requestID)
                 }
+            }
+        }
+    }
+
+    private func truncateTopic(_ name: String, _ requestID: UInt32) {
+        onCatalog { [self] catalog in
+            do throws(ThalwegError) {
+                try Name.checkUserTopic(name)
+                let topic = try catalog.catalog.topic(named: name).id
+                onPartition(topic) { [self] partition in
+                    partition.truncate(topic) { [self] error in
+                        if let error {
+                            refuse(error, requestID)
+                        } else {
+                            answer(Okay(), requestID)
+                        }
+                    }
+                }
+            } catch {
+                refuse(error, requestID)
             }
         }
     }

@@ -1,17 +1,21 @@
 import ArgumentParser
 import ThalwegClient
+import ThalwegModel
 
 struct TopicList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "List the topics.")
 
+    @Flag(help: "List the system's topics too.")
+    var system = false
+
     @OptionGroup var access: ServerAccess
 
     func run() async throws {
         try await access.withClient { client in
-            let topics = try await client.listTopics().sorted {
-                $0.definition.name < $1.definition.name
-            }
+            let topics = try await client.listTopics()
+                .filter { system || !Name.isSystem($0.definition.name) }
+                .sorted { $0.definition.name < $1.definition.name }
             if access.json {
                 for topic in topics { writeLine(TopicText.json(topic).text) }
                 return

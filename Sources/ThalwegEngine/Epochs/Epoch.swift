@@ -1,0 +1,137 @@
+// An epoch: a source says "what I assert from here to the end is all there is", and at the end
+// what it asserted before and not since is retracted, in one entry.
+//
+//   EPOCH_BEGIN        ASSERT, PATCH …                 EPOCH_END
+//        │    writes as ever; their slots are marked       │  walk: asserted and not marked?
+//        └─────────────────────────────────────────────────┴──► found ──► one window, one entry
+//
+// The writes of an epoch are ordinary writes, visible as they are committed; what the end does is
+// the difference, and only that. So an epoch that is abandoned (by word, by the end of its
+// connection, by a crash) has retracted nothing, and costs no log.
+//
+// The walk to find the difference goes through the change index a bounded piece at a time, as
+// `RetractionWalk` does; what it finds is retracted at once when it has reached the tail, so that
+// no seal comes between. What the source asserts again while the walk goes on stays.
+//
+// Memory: the marks, and four bytes for each record of the difference.
+import ThalwegModel
+import ThalwegWire
+
+/// One source's epoch on one topic.
+final class Epoch {
+    /// Who opened it: nobody else may close it.
+    let number: UInt64
+    /// Records that the source asserted in it.
+    var marks = SlotMarks()
+    /// `nil` until its end is asked for.
+    var walk: EpochWalk?
+
+    init(number: UInt64) {
+        self.number = number
+    }
+
+    var bytes: Int { marks.bytes + (walk?.found.capacity ?? 0) * 4 }
+}
+
+/// The search for the difference, at an epoch's end.
+struct EpochWalk {
+    var position: UInt64 = 0
+    /// The window that holds the newest writes before the end.
+    let window: UInt64
+    /// Records asserted before and not since, as far as is known. A slot may stand here twice, or
+    /// have another record by now: it is looked at again before anything is done.
+    var found: [UInt32] = []
+    /// Bytes of the entry that retracts them, at most.
+    var entryBytes = 0
+}
+
+extension TopicState {
+    /// Bytes of an entry that one epoch's difference may have: an entry of the log has 64 MiB, and
+    /// shares it with what else the window holds.
+    static let epochEntryBytes = 48 << 20
+
+    // MARK: While it is open
+
+    /// Marks the records that a chunk of writes asserted.
+    ///
+    /// - Parameter refused: bit n: write n of the chunk was invalid.
+    mutating func markEpoch(_ epoch: Epoch, _ count: Int, refused: UInt64) {
+        for position in 0..<count where refused & 1 << UInt64(position) == 0 {
+            let write = decoded + position
+            guard write.pointee.operation != .retract else { continue }
+            let slot = table.find(write.pointee.key, hash: write.pointee.hash)
+            if slot != 0 { epoch.marks.insert(slot) }
+        }
+    }
+
+    /// A record has moved: its marks go with it.
+    mutating func moveMarks(_ old: UInt32, to new: UInt32) {
+        for epoch in epochs.values { epoch.marks.move(old, to: new) }
+    }
+
+    var epochBytes: Int { epochs.values.reduce(0) { $0 + $1.bytes } }
+
+    // MARK: Its end
+
+    /// Looks at up to `limit` entries of the change index.
+    mutating func searchEpoch(_ epoch: Epoch, _ source: UInt16, limit: Int) -> WalkStep {
+        guard var walk = epoch.walk else { return .isDone }
+        let own = LostSources([source], in: table.sources)
+        guard !own.singles.isEmpty else { return .isDone }
+        // Out of the epoch while its memory grows.
+        epoch.walk = nil
+        let last = table.changes.last
+        var left = limit
+        var reached = last
+        table.changes.walk(after: walk.position) { offset, slot in
+            guard left > 0 else {
+                reached = offset - 1
+                return false
+            }
+            left -= 1
+            let record = table.record(slot)
+            guard record.isLast(offset), !epoch.marks.contains(slot) else { return true }
+            let sources = newest(slot).sources
+            if own.isAny(in: sources, table.sources) {
+                walk.found.append(slot)
+                walk.entryBytes += 16 + table.shape.keySize(record)
+                if !SourceSets.isMask(sources) || sources.nonzeroBitCount > 1 {
+                    walk.entryBytes += 2 * table.sources.members(sources).count
+                }
+            }
+            return true
+        }
+        walk.position = reached
+        epoch.walk = walk
+        guard reached == last else { return .goesOn }
+        return appliedNumber >= walk.window ? .isDone : .waits
+    }
+
+    /// Merges the whole difference into the open window; gives how many records it has.
+    ///
+    /// - Throws: `memory_limit` where it does not fit one entry; then nothing is retracted.
+    mutating func retractDifference(
+        _ epoch: Epoch, _ source: UInt16, time: Int64
+    ) throws(ThalwegError) -> Int {
+        guard let walk = epoch.walk else { return 0 }
+        guard walk.entryBytes <= TopicState.epochEntryBytes else {
+            throw .exceeded(
+                .memoryLimit, "the entry of the epoch's difference in bytes",
+                value: walk.entryBytes, limit: TopicState.epochEntryBytes,
+                advice: "retract in batches, or open epochs of smaller topics")
+        }
+        guard open.pointee.count + walk.found.count <= PendingWindow.limit else {
+            throw .exceeded(
+                .memoryLimit, "the number of records in the topic's open window",
+                value: open.pointee.count + walk.found.count, limit: PendingWindow.limit,
+                advice: "wait until the log has caught up")
+        }
+        let own = LostSources([source], in: table.sources)
+        var count = 0
+        for slot in walk.found where table.record(slot).isLive && !epoch.marks.contains(slot) {
+            guard own.isAny(in: newest(slot).sources, table.sources) else { continue }
+            count += retractPending(slot, own.singles, reason: .epoch, time: time)
+        }
+        return count
+    }
+}

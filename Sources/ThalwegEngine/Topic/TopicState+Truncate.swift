@@ -1,0 +1,99 @@
+// Truncation: every record of a topic is gone at one place in the log, at the cost of one small
+// entry. A fresh table takes the old one's place; offsets and versions go on above all that were.
+//
+//   windows   … │ sealed │ sealed │ truncation │ sealed │ open
+//                  applied to the old table    │ merged as if nothing were there
+//
+// From the moment the entry is cut, merging sees what newer windows hold and nothing behind them.
+// When it is applied, the records that newer windows hold move to the fresh table. Truncation takes
+// an offset of its own, which is the new horizon: whoever holds anything of before starts over.
+import ThalwegModel
+
+extension TopicState {
+    /// A truncation is on its way to the log: nothing behind its window is there any more.
+    @inline(__always) var isTruncating: Bool { truncation > appliedNumber }
+
+    /// Cuts the entry. The open window has no writes, and there is room for one more.
+    mutating func cutTruncation(time: Int64, ticket: Ticket) -> [UInt8] {
+        precondition(canSeal && isOpenEmpty, "a truncation has a window of its own")
+        lastTime = max(lastTime, time)
+        writer.begin(kind: .truncateTopic, topic: id, time: lastTime)
+        open.pointee.tickets.append(ticket)
+        open.pointee.sealedAt = lastTime
+        open.pointee.isTruncation = true
+        truncation = openNumber
+        openNext()
+        return writer.bytes()
+    }
+
+    /// Applies the entry: the leader's own, or one from a log.
+    mutating func applyTruncation(time: Int64) {
+        if inFlight > 0 {
+            precondition(
+                window(appliedNumber + 1).pointee.isTruncation,
+                "a truncation is applied in its turn")
+        }
+        lastTime = max(lastTime, time)
+        appliedTime = max(appliedTime, time)
+        var old = Table(
+            keyKind: table.shape.keyKind,
+            tracksAssertion: definition.options.timeToLiveMicroseconds > 0, hash: table.hash)
+        swap(&old, &table)
+        // Words of source sets in windows stay what they are.
+        swap(&old.sources, &table.sources)
+        table.goOn(behind: old)
+        rehome(from: old)
+        tail.forget()
+        counters.changes = table.changes.last
+        if let snapshot, snapshot.frozen == nil { snapshot.frozen = FrozenTable(old) }
+    }
+
+    /// Moves the records that windows behind the truncation hold to the fresh table.
+    private mutating func rehome(from old: borrowing Table) {
+        var marks: [UInt16: SlotMarks] = [:]
+        if inFlight > 0 {
+            var number = appliedNumber + 2
+            while number <= openNumber {
+                rehome(window(number), from: old, &marks)
+                number += 1
+            }
+        }
+        for (source, epoch) in epochs {
+            epoch.marks = marks[source] ?? SlotMarks()
+            epoch.walk?.found = []
+            epoch.walk?.entryBytes = 0
+        }
+    }
+
+    private mutating func rehome(
+        _ window: UnsafeMutablePointer<PendingWindow>, from old: borrowing Table,
+        _ marks: inout [UInt16: SlotMarks]
+    ) {
+        for index in 0..<window.pointee.count {
+            let entry = window.pointee.entries + index
+            let oldSlot = entry.pointee.slot
+            let key = old.shape.key(old.record(oldSlot))
+            let hash = table.hash.hash(key)
+            var slot = table.find(key, hash: hash)
+            if slot == 0 {
+                slot = table.insertProvisional(key, hash: hash, room: Int(entry.pointee.rowCount))
+            }
+            let record = table.record(slot)
+            entry.pointee.slot = slot
+            entry.pointee.previous = record.pending
+            record.pending = PendingWindow.reference(window: window.pointee.number, index: index)
+            for (source, epoch) in epochs where epoch.marks.contains(oldSlot) {
+                marks[source, default: SlotMarks()].insert(slot)
+            }
+        }
+    }
+}
+
+/// A table that a truncation has replaced, kept until the snapshot that began before is written.
+final class FrozenTable {
+    var table: Table
+
+    init(_ table: consuming Table) {
+        self.table = table
+    }
+}

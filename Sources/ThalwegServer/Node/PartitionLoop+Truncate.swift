@@ -1,0 +1,33 @@
+import NIOCore
+import ThalwegEngine
+import ThalwegModel
+
+// Truncations: one small entry, in its turn among the topic's windows.
+extension PartitionLoop {
+    /// Deletes every record of a topic; calls back when that is durable and applied.
+    func truncate(_ topic: TopicID, _ done: @escaping @Sendable (ThalwegError?) -> Void) {
+        loop.assertInEventLoop()
+        truncations[topic, default: []].append(done)
+        truncateIfReady(topic)
+    }
+
+    /// Cuts the entry if the windows before it can be sealed; else this is tried again when one is
+    /// applied, or a slow subscriber lets go.
+    func truncateIfReady(_ topic: TopicID) {
+        guard let waiting = truncations[topic] else { return }
+        seal(topic)
+        guard !subscriptions.isBlocked(topic) else { return }
+        let token = addWaiter(.barrier { for done in waiting { done(nil) } })
+        do throws(ThalwegError) {
+            guard let entry = try partition.truncate(topic, time: .now, token: token) else {
+                return removeWaiter(token)
+            }
+            truncations[topic] = nil
+            append(entry, topic)
+        } catch {
+            removeWaiter(token)
+            truncations[topic] = nil
+            for done in waiting { done(error) }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import NIOCore
+import ThalwegModel
+
+/// What a connection knows of when it was heard.
+struct Silence {
+    /// How long the client may say nothing; zero is for ever.
+    var deadline = TimeAmount.zero
+    /// When bytes last came.
+    var heardAt = NIODeadline.now()
+    /// A full connection was read once, to see whether there is anything.
+    var isProbed = false
+}
+
+// A client that is silent past its deadline is dead, whatever its socket says: the connection is
+// closed, and the deadline of its source counts from when it was last heard.
+extension ClientConnection {
+    /// Looks when the deadline would be over, and again as often as something came meanwhile.
+    func watchSilence() {
+        guard silence.deadline > .zero, let loop = channel?.eventLoop else { return }
+        let due = silence.heardAt + silence.deadline
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        loop.scheduleTask(deadline: max(due, .now())) { bound.value.judgeSilence(due) }
+    }
+
+    private func judgeSilence(_ due: NIODeadline) {
+        guard let channel, channel.isActive else { return }
+        let now = NIODeadline.now()
+        if now - silence.heardAt < silence.deadline {
+            silence.isProbed = false
+            return watchSilence()
+        }
+        // This loop itself was not running, or has work of this client left: who knows.
+        if now - due > .seconds(1) || handedOver > 0 {
+            silence.heardAt = now
+            return watchSilence()
+        }
+        if isReadPending, !silence.isProbed {
+            // Answers fill the connection up, so it is not read: a look at what may have come.
+            silence.isProbed = true
+            channel.read()
+            let again = now + .nanoseconds(max(silence.deadline.nanoseconds / 4, 1))
+            let bound = NIOLoopBound(self, eventLoop: channel.eventLoop)
+            channel.eventLoop.scheduleTask(deadline: again) { bound.value.judgeSilence(again) }
+            return
+        }
+        fail(
+            ThalwegError(
+                .timedOut, "nothing was heard for \(silence.deadline.nanoseconds / 1_000_000) ms",
+                advice: "send PING each heartbeat, or ask for a longer deadline in HELLO"),
+            isPatient: false)
+    }
+
+    /// The claim of a source ends with its connection.
+    func release(_ source: SourceID) {
+        guard source != .none else { return }
+        let heardAt = Int64(silence.heardAt.uptimeNanoseconds / 1_000)
+        node.catalog.loop.execute { [node] in node.catalog.release(source, heardAt: heardAt) }
+    }
+}
