@@ -55,7 +55,7 @@ final class Node: @unchecked Sendable {
         loops = eventLoops.enumerated().map { number, loop in
             PartitionLoop(
                 number: number, loop: loop, partition: recovery.partitions[number],
-                log: opened.log, logger: logger)
+                log: opened.log, logger: logger, deliveryShare: options.deliverySharePercent)
         }
         catalog = CatalogLoop(
             loop: eventLoops[0], catalog: recovery.catalog, log: opened.log, logger: logger)
