@@ -90,7 +90,7 @@ let package = Package(
             ]),
 
         // MARK: Tests of one target each
-        .target(name: "CAllocationCounter", path: "Tests/Support/CAllocationCounter"),
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(name: "ThalwegModelTests", dependencies: ["ThalwegModel"]),
         .testTarget(name: "ThalwegWireTests", dependencies: ["ThalwegWire", "ThalwegModel"]),
         .testTarget(name: "ThalwegFilterTests", dependencies: ["ThalwegFilter", "ThalwegModel"]),
