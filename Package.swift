@@ -90,6 +90,7 @@ let package = Package(
             ]),
 
         // MARK: Tests of one target each
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(name: "ThalwegModelTests", dependencies: ["ThalwegModel"]),
         .testTarget(name: "ThalwegWireTests", dependencies: ["ThalwegWire", "ThalwegModel"]),
         .testTarget(name: "ThalwegFilterTests", dependencies: ["ThalwegFilter", "ThalwegModel"]),
@@ -97,6 +98,7 @@ let package = Package(
             name: "ThalwegEngineTests",
             dependencies: [
                 "ThalwegEngine", "ThalwegFilter", "ThalwegWire", "ThalwegModel",
+                "CAllocationCounter",
             ]),
         .testTarget(name: "ThalwegLogTests", dependencies: ["ThalwegLog", "ThalwegModel"]),
         .testTarget(
@@ -138,6 +140,7 @@ if Context.environment["THALWEG_MACRO_TESTS"] != nil {
             dependencies: ["ThalwegMacros", macroExpansion, macroTestSupport, syntaxMacros]))
 }
 
-for target in package.targets where !["CThalwegShims", "CWasmtime"].contains(target.name) {
+for target in package.targets
+where !["CThalwegShims", "CWasmtime", "CAllocationCounter"].contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + swiftSettings
 }

@@ -15,6 +15,10 @@ public struct ServerOptions: Sendable {
     public var windowMicroseconds: UInt32 = 20_000
     /// Log bytes after which a snapshot is taken, if the state is not larger than that.
     public var snapshotAfterBytes: UInt64 = 256 << 20
+    /// Percent of an event loop's time that deliveries to subscribers may take while writes need the
+    /// rest. Less keeps the rate of writes up under many subscribers; they hear of changes later
+    /// then, more windows at a time.
+    public var deliverySharePercent = 20
     /// Listen on addresses beyond loopback although there is no authentication.
     public var allowsUnauthenticatedRemote = false
 

@@ -50,6 +50,9 @@ extension Setting {
         number(
             "snapshotAfterBytes", 4_096...(1 << 50), \.snapshotAfterBytes,
             "Log bytes after which a snapshot is taken and the log before it dropped."),
+        number(
+            "deliverySharePercent", 1...100, \.options.deliverySharePercent,
+            "Of a loop's time, for deliveries to subscribers while writes need the rest."),
         flag(
             "allowUnauthenticatedRemote", \.options.allowsUnauthenticatedRemote,
             "Listen beyond loopback although there is no authentication."),

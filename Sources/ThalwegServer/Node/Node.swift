@@ -64,7 +64,8 @@ final class Node: @unchecked Sendable {
         loops = eventLoops.enumerated().map { number, loop in
             PartitionLoop(
                 number: number, loop: loop, partition: recovery.partitions[number],
-                log: opened.log, library: library, logger: logger)
+                log: opened.log, library: library, logger: logger,
+                deliveryShare: options.deliverySharePercent)
         }
         try library.tidy()
         catalog = CatalogLoop(

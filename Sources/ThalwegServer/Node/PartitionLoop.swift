@@ -49,6 +49,7 @@ final class PartitionLoop: @unchecked Sendable {
     /// Who waits for a deployment or removal, in the order of their entries.
     var programChanges: [TopicID: [(ThalwegError?) -> Void]] = [:]
     private var snapshot: SnapshotPump?
+    private var latency = CommitLatency()
     private var expirePart = 0
     /// Called with each topic that an entry changed.
     var changed: ((Partition.Applied) -> Void)?
@@ -61,7 +62,7 @@ final class PartitionLoop: @unchecked Sendable {
 
     init(
         number: Int, loop: any EventLoop, partition: Partition, log: any CommitLog,
-        library: ShelfLibrary?, logger: Logger
+        library: ShelfLibrary?, logger: Logger, deliveryShare: Int
     ) {
         self.library = library
         self.number = number
@@ -69,7 +70,8 @@ final class PartitionLoop: @unchecked Sendable {
         self.partition = partition
         self.log = log
         self.logger = logger
-        subscriptions = SubscriptionHub(loop: loop, partition: partition)
+        subscriptions = SubscriptionHub(
+            loop: loop, partition: partition, deliveryShare: deliveryShare)
         offsetWaiters = OffsetWaiters(loop: loop, partition: partition)
         subscriptions.unblocked = { [weak self] topic in
             self?.seal(topic)
@@ -85,6 +87,8 @@ final class PartitionLoop: @unchecked Sendable {
         session: UniqueID, connection: any Answering
     ) {
         loop.assertInEventLoop()
+        let start = SubscriptionHub.now
+        defer { subscriptions.worked(since: start) }
         do throws(ThalwegError) {
             var reader = ByteReader(payload)
             let header = try WriteBatchHeader(from: &reader)
@@ -200,7 +204,10 @@ final class PartitionLoop: @unchecked Sendable {
     func startTimer(_ topic: TopicID) {
         guard !timed.contains(topic), let deadline = partition.deadline(topic) else { return }
         timed.insert(topic)
-        let wait = max(0, deadline.microseconds - Timestamp.now.microseconds)
+        var wait = max(0, deadline.microseconds - Timestamp.now.microseconds)
+        // Readers at the tail hear of a write a window after it, the log's time included: up to a
+        // quarter of the window goes to the log.
+        if subscriptions.wantsHaste(topic) { wait -= min(latency.nanoseconds / 1_000, wait / 4) }
         loop.scheduleTask(in: .microseconds(wait)) { [self] in
             timed.remove(topic)
             seal(topic)
@@ -234,6 +241,8 @@ final class PartitionLoop: @unchecked Sendable {
             return
         }
         urgent.remove(topic)
+        let start = SubscriptionHub.now
+        defer { subscriptions.worked(since: start) }
         guard let sealed = partition.seal(topic, time: .now) else {
             // No room for another window in flight: `applied` comes back here.
             if partition.windowsInFlight(topic) > 0 { urgent.insert(topic) }
@@ -252,7 +261,8 @@ final class PartitionLoop: @unchecked Sendable {
             return
         }
         do throws(ThalwegError) {
-            _ = try log.append(tag: topic.rawValue, payload: entry)
+            let index = try log.append(tag: topic.rawValue, payload: entry)
+            latency.appended(index, now: SubscriptionHub.now)
         } catch {
             refused.append((topic, entry))
             refuse(error)
@@ -292,10 +302,13 @@ final class PartitionLoop: @unchecked Sendable {
         loop.assertInEventLoop()
         for entry in entries {
             do throws(ThalwegError) {
+                let start = SubscriptionHub.now
                 let result = entry.payload.withUnsafeBytes { bytes in
                     Result { () throws(ThalwegError) in try partition.apply(bytes) }
                 }
                 let applied = try result.get()
+                subscriptions.worked(since: start)
+                latency.applied(entry.index, now: SubscriptionHub.now)
                 if applied.kind == .stream { releaseHeld(applied.topic) }
                 if applied.kind == .dropTopic { releaseAllHeld(applied.topic) }
                 complete(applied.completions)

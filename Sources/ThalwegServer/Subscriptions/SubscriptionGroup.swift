@@ -28,6 +28,8 @@ final class SubscriptionGroup {
     var position = FeedPosition.tail(.start)
     /// Entries since the last delivery.
     var pendingWindows = 0
+    /// Its readers wait for a delivery.
+    var isDue = false
     /// Of deliveries, for the timer to see whether one came before it.
     var deliveries: UInt64 = 0
     var isTimed = false

@@ -1,4 +1,5 @@
 import NIOCore
+import Synchronization
 import ThalwegEngine
 import ThalwegModel
 import ThalwegWire
@@ -25,7 +26,7 @@ extension SubscriptionHub {
         guard !group.tail.isEmpty || !group.waiting.isEmpty else { return }
         group.pendingWindows += 1
         if group.pendingWindows >= Int(group.key.pace) {
-            deliver(group)
+            deliverSoon(group)
         } else {
             startTimer(group)
         }
@@ -42,7 +43,7 @@ extension SubscriptionHub {
             let group = held.value
             group.isTimed = false
             guard group.members > 0, group.pendingWindows > 0 else { return }
-            if group.deliveries == deliveries { deliver(group) } else { startTimer(group) }
+            if group.deliveries == deliveries { deliverSoon(group) } else { startTimer(group) }
         }
     }
 
@@ -53,8 +54,9 @@ extension SubscriptionHub {
         return Int64(microseconds)
     }
 
-    private func deliver(_ group: SubscriptionGroup) {
+    func deliver(_ group: SubscriptionGroup) {
         group.pendingWindows = 0
+        group.isDue = false
         group.deliveries += 1
         do throws(ThalwegError) {
             var isAtTail = false
@@ -100,54 +102,66 @@ extension SubscriptionHub {
         }
         guard !group.tail.isEmpty else { return }
         let (bytes, checksum) = writer.finish([], resume: progress.reached)
-        let payload = ByteBuffer(bytes: bytes)
-        var headers = ByteBufferAllocator().buffer(capacity: group.tail.count * FrameHeader.size)
-        for place in group.tail {
-            let header = FrameHeader(
-                .changes, requestID: subscribers[Int(place)].number, payloadCount: bytes.count,
-                payloadChecksum: checksum)
-            headers.writeWithUnsafeMutableBytes(minimumWritableBytes: FrameHeader.size) {
-                header.encode(into: $0)
-                return FrameHeader.size
-            }
-        }
         let readers = UInt64(group.tail.count)
         figures.frames += readers
         figures.bytes += readers * UInt64(bytes.count + FrameHeader.size)
         figures.notifications += readers * UInt64(progress.count)
-        post(payload, headers, to: group)
+        post(bytes, checksum, to: group)
     }
 
-    /// Two writes and one flush for each reader; one message for each other loop that has some.
-    private func post(_ payload: ByteBuffer, _ headers: ByteBuffer, to group: SubscriptionGroup) {
+    /// One write and one flush for each reader if the payload is small, else two writes, so that
+    /// nobody's frame is a copy; one message for each other loop that has some.
+    private func post(
+        _ payload: UnsafeRawBufferPointer, _ checksum: UInt32, to group: SubscriptionGroup
+    ) {
+        let isSmall = payload.count <= SubscriptionHub.copiedPayloadBytes
+        let shared = isSmall ? nil : ByteBuffer(bytes: payload)
+        let size = FrameHeader.size + (isSmall ? payload.count : 0)
+        var fronts = ByteBufferAllocator().buffer(capacity: group.tail.count * size)
         var parcels: [ObjectIdentifier: (loop: any EventLoop, parcels: [Parcel])] = [:]
-        for (position, place) in group.tail.enumerated() {
-            guard let channel = subscribers[Int(place)].connection?.channel,
-                let header = headers.getSlice(
-                    at: headers.readerIndex + position * FrameHeader.size,
-                    length: FrameHeader.size)
+        for place in group.tail {
+            let header = FrameHeader(
+                .changes, requestID: subscribers[Int(place)].number, payloadCount: payload.count,
+                payloadChecksum: checksum)
+            fronts.writeWithUnsafeMutableBytes(minimumWritableBytes: FrameHeader.size) {
+                header.encode(into: $0)
+                return FrameHeader.size
+            }
+            if isSmall { fronts.writeBytes(payload) }
+        }
+        for place in group.tail {
+            guard let front = fronts.readSlice(length: size),
+                let channel = subscribers[Int(place)].connection?.channel
             else { continue }
-            let parcel = Parcel(channel: channel, header: header)
+            let parcel = Parcel(channel: channel, front: front, payload: shared)
             let other = channel.eventLoop
             if other === loop {
-                parcel.send(payload)
+                parcel.send()
             } else {
                 parcels[ObjectIdentifier(other), default: (other, [])].parcels.append(parcel)
             }
         }
         for (other, parcels) in parcels.values {
-            other.execute {
-                for parcel in parcels { parcel.send(payload) }
+            other.execute { [self] in
+                let start = SubscriptionHub.now
+                for parcel in parcels { parcel.send() }
+                elsewhereNanoseconds.max(SubscriptionHub.now - start, ordering: .relaxed)
             }
         }
     }
 
+    /// Up to this a copy for each reader costs less than a second write.
+    private static var copiedPayloadBytes: Int { 2_048 }
+
     private struct Parcel: Sendable {
         let channel: any Channel
-        let header: ByteBuffer
+        /// The frame, or its header where the payload is shared.
+        let front: ByteBuffer
+        let payload: ByteBuffer?
 
-        func send(_ payload: ByteBuffer) {
-            channel.write(header, promise: nil)
+        func send() {
+            guard let payload else { return channel.writeAndFlush(front, promise: nil) }
+            channel.write(front, promise: nil)
             channel.writeAndFlush(payload, promise: nil)
         }
     }

@@ -100,7 +100,7 @@ extension SubscriptionHub {
         if subscribers[place].isToldCaughtUp, last == subscribers[place].position.offset {
             join(place, group)
         } else {
-            walk(place)
+            walkSoon(place)
         }
     }
 

@@ -17,6 +17,7 @@
 // here is entered twice.
 import Logging
 import NIOCore
+import Synchronization
 import ThalwegEngine
 import ThalwegFilter
 import ThalwegModel
@@ -35,10 +36,20 @@ final class SubscriptionHub: @unchecked Sendable {
     var writer = ChangesWriter()
     var figures = SubscriptionFigures()
     private var ignoresBlocking = false
+    /// Deliveries beside writes: `SubscriptionHub+Rounds.swift`.
+    var budget: DeliveryBudget
+    var isRoundScheduled = false
+    /// Readers who are behind and wait for a round.
+    var waitingWalks: [SubscriberID] = []
+    /// The longest time that deliveries took of another loop since this was last looked at. Any
+    /// loop adds to it.
+    let elsewhereNanoseconds = Atomic<Int64>(0)
 
-    init(loop: any EventLoop, partition: Partition) {
+    /// - Parameter deliveryShare: percent of the loop's time, see ``DeliveryBudget``.
+    init(loop: any EventLoop, partition: Partition, deliveryShare: Int) {
         self.loop = loop
         self.partition = partition
+        budget = DeliveryBudget(share: deliveryShare, now: SubscriptionHub.now)
     }
 
     // MARK: Coming
@@ -203,6 +214,12 @@ final class SubscriptionHub: @unchecked Sendable {
         topics[group.topic] = topic
         partition.noteTail(
             group.topic, isWanted: topic.tailGroups > 0, previous: topic.previousGroups > 0)
+    }
+
+    /// Somebody hears of the topic's changes as they are applied, and the loop has time for more and
+    /// smaller windows.
+    func wantsHaste(_ topic: TopicID) -> Bool {
+        (topics[topic]?.tailGroups ?? 0) > 0 && budget.isLight(now: SubscriptionHub.now)
     }
 
     // MARK: Blocking
