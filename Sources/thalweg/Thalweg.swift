@@ -12,7 +12,8 @@ struct Thalweg: AsyncParsableCommand {
         version: serverVersion,
         subcommands: [
             Serve.self, TopicCommand.self, Get.self, Put.self, Retract.self, Sync.self, Watch.self,
-            Scan.self, Count.self, Status.self, ProgramCommand.self,
+            Scan.self, Count.self, HistoryCommand.self, DiffCommand.self, Chat.self, Status.self,
+            ProgramCommand.self,
             Verify.self, Bench.self, BenchSink.self,
         ])
 

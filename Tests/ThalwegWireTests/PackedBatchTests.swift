@@ -107,3 +107,37 @@ struct PackedBatchTests {
         }
     }
 }
+
+@Suite struct CommittedFrameTests {
+    /// The fast way and the plain one give the same bytes.
+    @Test(arguments: [0, 1, 7]) func aCommittedFrameIsThatOfItsMessage(count: Int) throws {
+        var results: [WriteResult] = []
+        for number in 0..<UInt64(count) {
+            let isEven = number % 2 == 0
+            results.append(
+                WriteResult(
+                    isEven ? .accepted : .invalid, error: isEven ? nil : .conditionFailed,
+                    offset: Offset(number + 9), version: RecordVersion(number + 3)))
+        }
+        var counts = VerdictCounts()
+        counts.accepted = 4
+        counts.unchanged = 3
+        counts.rejected = 2
+        counts.failed = 1
+        counts.invalid = 9
+        let message = Committed(lastOffset: Offset(77), counts: counts, results: results)
+        // Behind another frame, as it is used.
+        var bytes = Frame.bytes(Ping(), requestID: 3)
+        let before = bytes
+        CommittedFrame.append(
+            to: &bytes, requestID: 12, lastOffset: Offset(77), counts: counts, results: count
+        ) { number in
+            let result = results[number]
+            return (
+                result.verdict.rawValue, result.error?.rawValue ?? 0, result.offset.rawValue,
+                result.version.rawValue
+            )
+        }
+        #expect(try bytes == before + Frame.bytes(message, requestID: 12))
+    }
+}

@@ -7,8 +7,8 @@ import ThalwegWire
 extension Vector {
     static let all: [Vector] = {
         do {
-            return try handshake() + topics() + writes() + reads() + subscriptions() + status()
-                + programs()
+            let requests = try handshake() + topics() + writes() + reads() + history()
+            return try requests + subscriptions() + status() + programs()
         } catch {
             fatalError("a vector cannot be built: \(error)")
         }

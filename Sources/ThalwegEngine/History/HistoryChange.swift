@@ -24,6 +24,9 @@ struct HistoryChange {
     var time: Int64 { start.load(fromByteOffset: 16, as: Int64.self) }
     var changedFields: UInt64 { start.load(fromByteOffset: 24, as: UInt64.self) }
 
+    /// The offset of the record's change before; 0 where there was none.
+    var before: UInt64 { start.load(fromByteOffset: 48, as: UInt64.self) }
+
     private var sourceCount: Int { Int(start.load(fromByteOffset: 32, as: UInt16.self)) }
     private var keyCount: Int { Int(start.load(fromByteOffset: 34, as: UInt16.self)) }
     private var rowCount: Int { Int(start.load(fromByteOffset: 36, as: UInt32.self)) }

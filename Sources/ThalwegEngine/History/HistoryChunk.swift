@@ -10,14 +10,15 @@
 //   36   u32   bytes of the row
 //   40   u32   bytes of the row before; 0xffffffff: there was none
 //   44   u32   bytes of metadata; 0xffffffff: none came with it
-//   48   …     u16 × sources, key, row, row before, metadata, zeroes to the next multiple of 8
+//   48   u64   offset of the record's change before; 0: there was none
+//   56   …     u16 × sources, key, row, row before, metadata, zeroes to the next multiple of 8
 //
 // The offset is the place: a chunk's changes have consecutive offsets. A chunk only grows; what is
 // written in it does not change, so a snapshot or a reader may hold on to a part of it.
 import ThalwegModel
 
 final class HistoryChunk {
-    static let headerSize = 48
+    static let headerSize = 56
     static let none = UInt32.max
 
     let firstOffset: UInt64
@@ -156,6 +157,7 @@ struct HistoryDraft {
     var version: UInt64
     var time: Int64
     var changedFields: UInt64
+    var before: UInt64
     var sources: [UInt16] = []
     var key: UnsafeRawBufferPointer
     var row: UnsafeRawBufferPointer = .empty
@@ -187,6 +189,7 @@ struct HistoryDraft {
         start.storeBytes(
             of: metadata.map { UInt32($0.count) } ?? HistoryChunk.none, toByteOffset: 44,
             as: UInt32.self)
+        start.storeBytes(of: before, toByteOffset: 48, as: UInt64.self)
         var next = start + HistoryChunk.headerSize
         func put(_ bytes: UnsafeRawBufferPointer) {
             if let source = bytes.baseAddress {

@@ -14,7 +14,8 @@ extension TopicState {
         var draft = HistoryDraft(
             kind: (previous == nil ? ChangeKind.created : .updated).rawValue,
             version: record.version + 1, time: appliedTime, changedFields: .max,
-            key: table.shape.key(record), row: row, previous: previous)
+            before: record.lastChange, key: table.shape.key(record), row: row,
+            previous: previous)
         if let previous, let layout {
             draft.changedFields = layout.changedFields(from: previous, to: row)
         }
@@ -28,8 +29,8 @@ extension TopicState {
         let record = table.record(slot)
         var draft = HistoryDraft(
             kind: ChangeKind.deleted.rawValue, reason: reason, version: record.version + 1,
-            time: appliedTime, changedFields: .max, key: table.shape.key(record),
-            previous: table.shape.row(record))
+            time: appliedTime, changedFields: .max, before: record.lastChange,
+            key: table.shape.key(record), previous: table.shape.row(record))
         draft.source = author.rawValue
         draft.metadata = tail.metadata[index]
         history.append(draft, offset: table.changes.last + 1)

@@ -51,6 +51,21 @@ struct SessionTable {
             bytes += Session.bytes(answer)
         }
 
+        /// Gives by how many bytes it has grown; all of them where it is new.
+        fileprivate mutating func note(
+            _ batch: StreamBatch, _ answer: SessionAnswer, use: UInt64
+        ) -> Int {
+            let before = lastUse == 0 ? 0 : bytes
+            next = batch.number + UInt64(batch.count)
+            lastUse = use
+            append(answer)
+            forget(
+                through: max(
+                    batch.answered,
+                    (next - 1) &- min(next - 1, SessionTable.unansweredWrites)))
+            return bytes - before
+        }
+
         /// Forgets the answers to writes up to `number`, a whole batch at a time.
         mutating func forget(through number: UInt64) {
             while head < answers.count,
@@ -100,19 +115,8 @@ struct SessionTable {
     /// A new batch was applied.
     mutating func note(_ batch: StreamBatch, _ answer: SessionAnswer) {
         uses += 1
-        // Taken out, so that its array is changed in place.
-        let known = sessions.removeValue(forKey: batch.session)
-        bytes -= known?.bytes ?? 0
-        var session = known ?? Session()
-        session.next = batch.number + UInt64(batch.count)
-        session.lastUse = uses
-        session.append(answer)
-        session.forget(
-            through: max(
-                batch.answered,
-                (session.next - 1) &- min(session.next - 1, SessionTable.unansweredWrites)))
-        bytes += session.bytes
-        sessions[batch.session] = session
+        let grown = sessions[batch.session, default: Session()].note(batch, answer, use: uses)
+        bytes += grown
         if sessions.count > SessionTable.sessions { evict() }
     }
 

@@ -194,9 +194,10 @@ struct Table: ~Copyable {
         return slot
     }
 
-    /// The slot of the oldest tombstone if it was made before `time`, else 0. The caller purges it.
-    mutating func expiredTombstone(before time: Int64) -> UInt32 {
-        while let offset = tombstones.first(before: time) {
+    /// The slot of the oldest tombstone if it was made before `time` and below an offset, else 0. The
+    /// caller purges it.
+    mutating func expiredTombstone(before time: Int64, below end: UInt64) -> UInt32 {
+        while let offset = tombstones.first(before: time), offset < end {
             if let slot = changes.slot(at: offset) {
                 let record = record(slot)
                 if record.isLast(offset), record.state == RecordState.tombstone { return slot }

@@ -151,7 +151,10 @@ extension TopicState {
         let retention = Int64(
             clamping: definition.options.tombstoneRetentionMicroseconds)
         while true {
-            let slot = table.expiredTombstone(before: appliedTime &- retention)
+            // What the history tells needs it: the way back to what the record was leads over it.
+            let slot = table.expiredTombstone(
+                before: appliedTime &- retention,
+                below: keepsHistory ? firstKept : .max)
             if slot == 0 { break }
             capture(slot)
             table.purgeTombstone(slot)

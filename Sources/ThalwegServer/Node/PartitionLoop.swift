@@ -132,7 +132,13 @@ final class PartitionLoop: @unchecked Sendable {
     /// unless it has little waiting.
     private func hold(_ bytes: Int, _ topic: TopicID, _ connection: any Answering) {
         connection.hold(bytes)
-        held[topic, default: []].append((connection, bytes))
+        // Most batches come behind another of the same connection.
+        let last = (held[topic]?.count ?? 0) - 1
+        if last >= 0, held[topic]?[last].0 === connection {
+            held[topic]?[last].1 += bytes
+        } else {
+            held[topic, default: []].append((connection, bytes))
+        }
         if partition.isGroupFull(topic) { seal(topic) }
     }
 
@@ -344,7 +350,7 @@ final class PartitionLoop: @unchecked Sendable {
                 if let refusal = completion.refusal {
                     connection.refuse(refusal, requestID)
                 } else {
-                    outgoing.add(Committed(completion), requestID, to: connection)
+                    outgoing.add(completion, requestID, to: connection)
                 }
             case nil:
                 break

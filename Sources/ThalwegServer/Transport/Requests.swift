@@ -38,6 +38,12 @@ extension ClientConnection {
                 try scan(payload, requestID)
             case .count:
                 try count(payload, requestID)
+            case .history:
+                try history(payload, requestID)
+            case .difference:
+                try difference(payload, requestID)
+            case .stateAt:
+                try stateAt(payload, requestID)
             case .subscribe:
                 try subscribe(payload, requestID)
             case .unsubscribe:

@@ -129,6 +129,11 @@ public struct ChangesFlags: OptionSet, Hashable, Sendable {
         return (output.payload, output.payloadChecksum)
     }
 
+    /// The whole frame of a page that answers one request, after ``finish(_:resume:)``.
+    public mutating func page(_ type: FrameType, requestID: UInt32) -> UnsafeRawBufferPointer {
+        output.finish(type, requestID: requestID)
+    }
+
     /// The whole frame for one subscription, after ``finish(_:resume:)``.
     public mutating func frame(subscription: UInt32) -> UnsafeRawBufferPointer {
         output.finish(.changes, requestID: subscription)

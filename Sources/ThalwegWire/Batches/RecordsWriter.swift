@@ -74,12 +74,13 @@ public enum RecordPresence: UInt8, Hashable, Sendable, CaseIterable {
     /// The whole `scanPage` frame, good until the next `begin`. `nextToken` continues the scan; it
     /// is empty where the scan is complete.
     public mutating func finishPage(
+        _ type: FrameType = .scanPage,
         requestID: UInt32,
         nextToken: [UInt8]
     ) -> UnsafeRawBufferPointer {
         output.patch(entries, at: 8)
         withUnsafeBytes(of: UInt32(nextToken.count).littleEndian) { output.insert($0, at: 8) }
         nextToken.withUnsafeBytes { output.insert($0, at: 12) }
-        return output.finish(.scanPage, requestID: requestID)
+        return output.finish(type, requestID: requestID)
     }
 }

@@ -47,6 +47,13 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     /// Counts the records that match a filter.
     case count = 0x32
 
+    /// Reads changes of a topic's history.
+    case history = 0x33
+    /// Reads the net change of each key between two places of the history.
+    case difference = 0x34
+    /// Reads records as they were.
+    case stateAt = 0x35
+
     // MARK: Subscriptions
 
     /// Opens a subscription.
@@ -116,6 +123,13 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
     case scanPage = 0xB1
     /// The answer to a count.
     case counted = 0xB2
+
+    /// One page of a history.
+    case historyPage = 0xB3
+    /// One page of a difference.
+    case differencePage = 0xB4
+    /// Records as they were.
+    case statePage = 0xB5
 
     // MARK: Answers: subscriptions
 

@@ -38,6 +38,9 @@ public func reencoded(
     case .get: return try reencodedGet(frame, keyKind)
     case .scan: return try reencoded(frame, ScanRequest.self)
     case .count: return try reencoded(frame, CountRequest.self)
+    case .history: return try reencoded(frame, HistoryRequest.self)
+    case .difference: return try reencoded(frame, DifferenceRequest.self)
+    case .stateAt: return try reencodedState(frame, keyKind)
     case .subscribe: return try reencoded(frame, Subscribe.self)
     case .unsubscribe: return try reencoded(frame, Unsubscribe.self)
     case .epochBegin: return try reencoded(frame, EpochBegin.self)
@@ -56,12 +59,12 @@ public func reencoded(
     case .records:
         let cursor = try RecordCursor(records: frame.payload, kind: keyKind)
         return try reencodedRecords(frame, cursor, isPage: false)
-    case .scanPage:
+    case .scanPage, .statePage:
         let cursor = try RecordCursor(scanPage: frame.payload, kind: keyKind)
         return try reencodedRecords(frame, cursor, isPage: true)
     case .counted: return try reencoded(frame, Counted.self)
     case .subscribed: return try reencoded(frame, Subscribed.self)
-    case .changes: return try reencodedChanges(frame, keyKind)
+    case .changes, .historyPage, .differencePage: return try reencodedChanges(frame, keyKind)
     case .subscriptionEnded: return try reencoded(frame, SubscriptionEnded.self)
     case .statusInfo: return try reencoded(frame, StatusInfo.self)
     }
@@ -84,6 +87,19 @@ private func reencodedGet(
         keys: request.keys(kind),
         notBefore: request.notBefore
     )
+    return try Frame.bytes(again, requestID: frame.header.requestID)
+}
+
+private func reencodedState(
+    _ frame: ReceivedFrame,
+    _ kind: KeyKind
+) throws(ThalwegError) -> [UInt8] {
+    let request = try StateRequest(frame.payload)
+    var again = try StateRequest(
+        request.topic, at: request.point, keys: try request.keys(kind))
+    again.filter = request.filter
+    again.limit = request.limit
+    again.resumeToken = request.resumeToken
     return try Frame.bytes(again, requestID: frame.header.requestID)
 }
 
@@ -156,7 +172,9 @@ private func reencodedRecords(
     }
     let requestID = frame.header.requestID
     return isPage
-        ? Array(writer.finishPage(requestID: requestID, nextToken: cursor.nextToken))
+        ? Array(
+            writer.finishPage(
+                frame.header.type ?? .scanPage, requestID: requestID, nextToken: cursor.nextToken))
         : Array(writer.finish(requestID: requestID))
 }
 
@@ -184,7 +202,7 @@ private func reencodedChanges(
     }
     let (payload, checksum) = writer.finish(cursor.flags, resume: cursor.resume)
     let header = FrameHeader(
-        .changes,
+        frame.header.type ?? .changes,
         requestID: frame.header.requestID,
         payloadCount: payload.count,
         payloadChecksum: checksum

@@ -10,6 +10,9 @@ enum ChangeText {
         var line = "\(change.kind) \(change.key) at \(change.offset), version \(change.version)"
         if let reason = change.reason { line += " (\(reason))" }
         if let row = change.row { line += ": \(try record(row, topic, fields).text)" }
+        if let origin = change.origin {
+            line = "\(TimestampNotation.text(origin.time)) source \(origin.source) " + line
+        }
         if let previous = change.previous {
             line += " was \(try record(previous, topic, fields).text)"
         }
@@ -32,6 +35,12 @@ enum ChangeText {
         if let reason = change.reason {
             members.append(JSON.Member(name: "reason", value: .string("\(reason)")))
         }
+        if let origin = change.origin {
+            members.append(
+                JSON.Member(name: "time", value: .string(TimestampNotation.text(origin.time))))
+            members.append(
+                JSON.Member(name: "source", value: .unsigned(UInt64(origin.source.rawValue))))
+        }
         if let row = change.row {
             members.append(JSON.Member(name: "record", value: try record(row, topic, fields)))
         }
@@ -44,6 +53,20 @@ enum ChangeText {
                 JSON.Member(name: "metadata", value: .string(RecordJSON.hexadecimal(metadata))))
         }
         return .object(members)
+    }
+
+    /// Prints changes, one a line.
+    static func write(
+        _ changes: [Change], _ topic: Topic, fields: UInt64, json: Bool
+    ) throws(ThalwegError) {
+        var lines: [String] = []
+        for change in changes {
+            lines.append(
+                json
+                    ? try self.json(change, topic, fields: fields).text
+                    : try line(change, topic, fields: fields))
+        }
+        if !lines.isEmpty { writeLine(lines.joined(separator: "\n")) }
     }
 
     /// The names of the fields that changed.
@@ -60,7 +83,7 @@ enum ChangeText {
         _ row: [UInt8], _ topic: Topic, _ fields: UInt64
     ) throws(ThalwegError) -> JSON {
         guard let schema = topic.definition.schema else {
-            return .string(RecordJSON.hexadecimal(row))
+            return RecordText.value(row)
         }
         guard case .object(let members) = RecordJSON.object(try topic.values(of: row), schema)
         else { return .null }

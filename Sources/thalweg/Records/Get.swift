@@ -15,6 +15,9 @@ struct Get: AsyncParsableCommand {
     @Option(help: "Wait until this offset is applied: what a write answered.")
     var notBefore: UInt64 = 0
 
+    @Option(help: "As it was at this offset or time, where the topic keeps a history.")
+    var asOf: String?
+
     @OptionGroup var access: ServerAccess
 
     func run() async throws {
@@ -23,7 +26,12 @@ struct Get: AsyncParsableCommand {
             let keys = try keys.map { text throws(ThalwegError) in
                 try Key(topic.keyKind, text: text)
             }
-            let answer = try await client.get(topic, many: keys, notBefore: Offset(notBefore))
+            let answer =
+                if let asOf {
+                    try await client.get(topic, many: keys, at: try PlaceText.point(asOf))
+                } else {
+                    try await client.get(topic, many: keys, notBefore: Offset(notBefore))
+                }
             let pairs = zip(keys, answer.records).map { (key: $0, record: $1) }
             if access.json {
                 for pair in pairs {

@@ -3,10 +3,15 @@ import ThalwegModel
 
 /// What the verbs print of records and of writes.
 enum RecordText {
-    /// A record's fields as JSON; of a topic of bytes, hexadecimal digits.
+    /// The value of a topic of bytes: text where it is text, else hexadecimal digits behind 0x.
+    static func value(_ bytes: [UInt8]) -> JSON {
+        .string(String(validating: bytes, as: UTF8.self) ?? cell(bytes: bytes))
+    }
+
+    /// A record's fields as JSON; of a topic of bytes, its value.
     static func fields(_ record: StoredRecord, _ topic: Topic) throws(ThalwegError) -> JSON {
         guard let schema = topic.definition.schema else {
-            return .string(RecordJSON.hexadecimal(record.row))
+            return value(record.row)
         }
         return RecordJSON.object(try topic.values(of: record.row), schema)
     }
@@ -76,7 +81,7 @@ enum RecordText {
     }
 
     /// Control characters would break the table, or the terminal.
-    private static func oneLine(_ text: String) -> String {
+    static func oneLine(_ text: String) -> String {
         String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 ? " " : $0 }))
     }
 }

@@ -20,6 +20,9 @@ struct Scan: AsyncParsableCommand {
     @Option(help: "Wait until this offset is applied: what a write answered.")
     var notBefore: UInt64 = 0
 
+    @Option(help: "As they were at this offset or time, where the topic keeps a history.")
+    var asOf: String?
+
     @OptionGroup var access: ServerAccess
 
     func run() async throws {
@@ -27,10 +30,20 @@ struct Scan: AsyncParsableCommand {
             let topic = try await client.topic(topic)
             var left = limit ?? .max
             var token: [UInt8] = []
+            var place = try asOf.map(PlaceText.point)
             repeat {
-                let page = try await client.scan(
-                    topic, filter: filter, order: byChange ? .change : .key,
-                    limit: min(left, 1_000), resumeToken: token, notBefore: Offset(notBefore))
+                let page: ScanPage
+                if let point = place {
+                    page = try await client.scan(
+                        topic, at: point, filter: filter, limit: min(left, 1_000),
+                        resumeToken: token)
+                    place = .offset(page.applied)
+                } else {
+                    page = try await client.scan(
+                        topic, filter: filter, order: byChange ? .change : .key,
+                        limit: min(left, 1_000), resumeToken: token,
+                        notBefore: Offset(notBefore))
+                }
                 let pairs = page.records.prefix(left).map {
                     (key: $0.key, record: Optional($0))
                 }

@@ -49,15 +49,9 @@ struct Watch: AsyncParsableCommand {
         var left = limit ?? .max
         while left > 0, let delivery = try await subscription.next() {
             if delivery.isReset { note("starting over", delivery) }
-            var lines: [String] = []
-            for change in try delivery.changes().prefix(left) {
-                lines.append(
-                    access.json
-                        ? try ChangeText.json(change, topic, fields: wanted).text
-                        : try ChangeText.line(change, topic, fields: wanted))
-            }
-            left -= lines.count
-            if !lines.isEmpty { writeLine(lines.joined(separator: "\n")) }
+            let changes = Array(try delivery.changes().prefix(left))
+            try ChangeText.write(changes, topic, fields: wanted, json: access.json)
+            left -= changes.count
             if delivery.isCaughtUp { note("caught up", delivery) }
         }
         try await client.close()

@@ -1,0 +1,64 @@
+import ArgumentParser
+import Foundation
+import ThalwegClient
+import ThalwegModel
+
+struct Chat: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Talk to others in a room: a topic that keeps every write.",
+        discussion: """
+            Each line that is typed is a write, and what is printed is the topic's history as it \
+            grows. Run it in two terminals; end it with control-D.
+            """)
+
+    @Argument(help: "The room: its topic is chat.ROOM.")
+    var room: String
+
+    @Option(help: "Your name.")
+    var name = ProcessInfo.processInfo.environment["USER"] ?? "somebody"
+
+    @Option(help: "The server: HOST:PORT or unix:PATH.")
+    var server: String?
+
+    func run() async throws {
+        var access = ServerAccess()
+        access.server = server
+        let options = ClientOptions(name: "thalweg-chat", source: .any)
+        let client = try await ThalwegClient.connect(to: access.address, options: options)
+        let topic = try await client.topic(
+            TopicDefinition(
+                name: "chat.\(room)", keyKind: .string, schema: nil,
+                options: TopicOptions(writes: .every, history: .count(1_000))))
+        let lines = try await client.subscribe(topic, deliver: .every)
+        let printing = Task {
+            while let delivery = try await lines.next() {
+                for change in try delivery.changes() { writeLine(Chat.text(change)) }
+            }
+        }
+        for await line in Chat.typed() where !line.isEmpty {
+            // Committed before the next one: lines stay in the order in which they were typed.
+            try await client.put(topic, .string(name), row: Array(line.utf8))
+        }
+        printing.cancel()
+        try await client.close()
+    }
+
+    /// What is typed, line by line: reading it blocks a thread, which is therefore its own.
+    private static func typed() -> AsyncStream<String> {
+        AsyncStream { continuation in
+            Thread.detachNewThread {
+                while let line = readLine() { continuation.yield(line) }
+                continuation.finish()
+            }
+        }
+    }
+
+    /// `12:30:05 ada: hello`, times as UTC.
+    static func text(_ change: Change) -> String {
+        let time = change.origin.map {
+            TimestampNotation.text($0.time).dropFirst(11).prefix(8) + " "
+        }
+        let line = change.row.map { String(decoding: $0, as: UTF8.self) } ?? "(gone)"
+        return RecordText.oneLine((time.map { String($0) } ?? "") + "\(change.key): \(line)")
+    }
+}
