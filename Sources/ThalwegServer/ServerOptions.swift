@@ -1,5 +1,6 @@
 public import ThalwegLog
 public import ThalwegModel
+public import ThalwegPrograms
 
 /// How a server runs. `thalweg serve` fills this from its file, the environment and its flags.
 public struct ServerOptions: Sendable {
@@ -15,6 +16,11 @@ public struct ServerOptions: Sendable {
     public var windowMicroseconds: UInt32 = 20_000
     /// Log bytes after which a snapshot is taken, if the state is not larger than that.
     public var snapshotAfterBytes: UInt64 = 256 << 20
+    /// The library that runs programs; `nil` for the first of the usual places that has it.
+    public var programEngine: String?
+    /// Bounds of programs. What became of a write follows from them, so they stay the same as long as
+    /// the data does.
+    public var programLimits = ProgramLimits()
     /// Listen on addresses beyond loopback although there is no authentication.
     public var allowsUnauthenticatedRemote = false
 

@@ -20,7 +20,7 @@ final class Node: @unchecked Sendable {
     let catalog: CatalogLoop
     let counters = ServerCounters()
     let serverID: UniqueID
-    let programs = ProgramLibrary()
+    let programs: ProgramLibrary
     private let logger: Logger
     /// Open client connections, to be closed at the end.
     private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
@@ -44,6 +44,7 @@ final class Node: @unchecked Sendable {
     ) throws(ThalwegError) {
         self.options = options
         self.logger = logger
+        programs = ProgramLibrary(path: options.programEngine, limits: options.programLimits)
         let eventLoops = Array(group.makeIterator())
         let opened = try LocalLog.open(directory: options.dataDirectory, options: options.log)
         for warning in opened.warnings {
