@@ -22,7 +22,7 @@ APT_binutils := /usr/bin/ld
 PACKAGES := git binutils libc6-dev libstdc++-12-dev zlib1g-dev
 
 .PHONY: help packages build release demo test unit crash soak fuzz macros readme smoke bench lint format \
-	errors kit programs wasmtime clean
+	errors kit programs modules wasmtime clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -42,16 +42,16 @@ build: packages ## Builds everything for debugging, the tests too.
 release: packages ## Builds the command with optimisation.
 	$(BUILD) -c release --product thalweg
 
-demo: release ## Runs a server, loads it for some seconds and shows what came out.
+demo: release modules ## Runs a server, loads it for some seconds and shows what came out.
 	THALWEG=$(RELEASE) scripts/demo.sh
 
 test: packages ## Runs everything that CI runs: about a quarter of an hour on two cores.
 	SWIFT=$(SWIFT) JOBS=$(JOBS) scripts/test.sh
 
-unit: packages ## Runs the tests without the crash rounds.
+unit: packages modules ## Runs the tests without the crash rounds.
 	$(SWIFT) test -j $(JOBS) --disable-xctest --skip CrashTests
 
-crash: build ## Kills servers under load: 200 rounds for each kind of crash, or ROUNDS.
+crash: build modules ## Kills servers under load: 200 rounds for each kind of crash, or ROUNDS.
 	THALWEG_CRASH_ROUNDS=$${ROUNDS:-200} $(SWIFT) test --skip-build --disable-xctest --filter CrashTests
 
 soak: release ## Loads one server for SECONDS (600), then checks its data directory.
@@ -64,10 +64,10 @@ macros: packages ## Tests what @Record expands to, and its diagnostics; a build 
 	THALWEG_MACRO_TESTS=1 $(SWIFT) test -j $(JOBS) --scratch-path .build-macros --disable-xctest \
 		--filter ThalwegMacroExpansionTests
 
-readme: build ## Runs the console blocks of README.md and compares what they print.
+readme: build modules ## Runs the console blocks of README.md and compares what they print.
 	THALWEG=$(DEBUG) scripts/readme.sh
 
-smoke: build ## The demo at a small size.
+smoke: build modules ## The demo at a small size.
 	THALWEG=$(DEBUG) scripts/demo.sh --smoke
 
 bench: release ## Measures writes beside a sink and Redis; JSON goes to docs/results.
@@ -88,6 +88,9 @@ kit: errors ## Writes the copy of the authoring kit that the command carries.
 
 programs: packages ## Tests the kit and the example programs, and builds their modules.
 	SWIFT=$(SWIFT) JOBS=$(JOBS) scripts/programs.sh
+
+modules: packages wasmtime ## Builds the modules of the example programs, if they are out of date.
+	SWIFT=$(SWIFT) JOBS=$(JOBS) scripts/programs.sh --modules-only
 
 wasmtime: ## Fetches the library that runs programs into .wasmtime.
 	sh scripts/get-wasmtime.sh

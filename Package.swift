@@ -121,8 +121,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "ThalwegServer", "ThalwegClient", "ThalwegLog", "ThalwegWire", "ThalwegModel",
-                logging,
+                "ThalwegServer", "ThalwegClient", "ThalwegPrograms", "ThalwegLog", "ThalwegWire",
+                "ThalwegModel", logging,
             ]),
         .testTarget(
             name: "CrashTests",

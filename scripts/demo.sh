@@ -3,6 +3,7 @@
 #
 #   THALWEG=.build/release/thalweg scripts/demo.sh [--smoke]
 #
+# Needs the program engine and the example modules: make modules.
 # --smoke: small enough for an unoptimised build, and fails unless the load was taken without error.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -31,6 +32,17 @@ show topic create players --key u64 --schema 'name: string(32), x: f32, health: 
 show put players 7 '{"name": "Ada", "x": 1.5, "health": 100}'
 show put players 7 '{"health": 80}' --patch
 show get players 7
+
+# A game rule in a topic: a piece steps to a neighbouring square that is free.
+show topic create board --key u64 --schema 'x: i32, y: i32, name: string(32)' --writes every
+show program deploy board Programs/.build/programs/Moves.wasm
+show put board 7 '{"x": 3, "y": 3, "name": "Ada"}'
+show put board 7 '{"y": 4}' --patch
+if show put board 7 '{"y": 40}' --patch 2>&1; then
+    echo "an impossible move was taken" >&2
+    exit 1
+fi
+show get board 7
 
 load=(bench write --server "$server_address" --server-pid "$server_pid")
 if [ $smoke = yes ]; then

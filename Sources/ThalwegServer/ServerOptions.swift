@@ -1,5 +1,6 @@
 public import ThalwegLog
 public import ThalwegModel
+public import ThalwegPrograms
 
 /// How a server runs. `thalweg serve` fills this from its file, the environment and its flags.
 public struct ServerOptions: Sendable {
@@ -19,6 +20,11 @@ public struct ServerOptions: Sendable {
     /// rest. Less keeps the rate of writes up under many subscribers; they hear of changes later
     /// then, more windows at a time.
     public var deliverySharePercent = 20
+    /// The library that runs programs; `nil` for the first of the usual places that has it.
+    public var programEngine: String?
+    /// Bounds of programs. What became of a write follows from them, so they stay the same as long as
+    /// the data does.
+    public var programLimits = ProgramLimits()
     /// Listen on addresses beyond loopback although there is no authentication.
     public var allowsUnauthenticatedRemote = false
 

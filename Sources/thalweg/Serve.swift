@@ -72,17 +72,28 @@ struct Serve: AsyncParsableCommand {
         if printConfig { return writeLine(try configuration.json()) }
         let logger = Serve.logger(configuration)
         let server = try await Server.start(configuration.options, logger: logger)
+        var services = [ServiceGroupConfiguration.ServiceConfiguration(service: server)]
         if jsonReady {
             let ready: JSON = .members([
                 "listening": .string(server.addresses[0]), "pid": .signed(Int64(getpid())),
             ])
-            writeLine(ready.text)
+            services.append(.init(service: ReadyLine(text: ready.text)))
         }
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: server)], gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: logger))
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
+    }
+
+    /// Says that the server is ready once the group waits for signals: whoever has read the line may
+    /// end the process in good order.
+    private struct ReadyLine: Service {
+        let text: String
+
+        func run() async throws {
+            writeLine(text)
+            try await gracefulShutdown()
+        }
     }
 
     private static func logger(_ configuration: ServerConfiguration) -> Logger {

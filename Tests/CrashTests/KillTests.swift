@@ -37,4 +37,18 @@ import ThalwegModel
             serverArguments: ["--snapshot-after-bytes", "4096"]
         ).run()
     }
+
+    /// Money is neither made nor lost, and nobody owes any.
+    @Test(.enabled(if: TransferCrashRun.Files.areThere, "run 'make modules'"))
+    func transfersConserveTheirSumOverKills() async throws {
+        let seed = CrashRun.configuredSeed
+        print("transfer crash seed \(seed), \(CrashRun.configuredRounds) rounds")
+        try await TransferCrashRun(
+            seed: seed, rounds: CrashRun.configuredRounds, serverArguments: []
+        ).run()
+        try await TransferCrashRun(
+            seed: seed, rounds: CrashRun.configuredRounds,
+            serverArguments: ["--snapshot-after-bytes", "4096"]
+        ).run()
+    }
 }

@@ -39,7 +39,12 @@ final class ServerProcess {
     }
 
     /// Starts a server on `data` and waits until it listens.
-    init(data: String, listen: String = "127.0.0.1:0", arguments: [String] = []) throws {
+    ///
+    /// - Parameter engine: the library that runs programs; `nil` for wherever the server finds one.
+    init(
+        data: String, listen: String = "127.0.0.1:0", arguments: [String] = [],
+        engine: String? = nil
+    ) throws {
         process = Process()
         process.executableURL = try ServerProcess.executable
         process.arguments =
@@ -47,6 +52,10 @@ final class ServerProcess {
                 "serve", "--listen", listen, "--data", data, "--json-ready",
                 "--log-level", "warning", "--loops", "2",
             ] + arguments
+        if let engine {
+            process.environment = ProcessInfo.processInfo.environment.merging(
+                ["THALWEG_WASMTIME": engine]) { $1 }
+        }
         errorFile = URL(fileURLWithPath: data + ".log")
         _ = FileManager.default.createFile(atPath: errorFile.path, contents: nil)
         process.standardError = try FileHandle(forWritingTo: errorFile)

@@ -17,8 +17,9 @@ enum ExamplePrograms {
     }
 
     static var areBuilt: Bool {
-        TestPrograms.canRun
-            && names.allSatisfy { FileManager.default.fileExists(atPath: file($0).path) }
+        TestPrograms.isRequired
+            || TestPrograms.canRun
+                && names.allSatisfy { FileManager.default.fileExists(atPath: file($0).path) }
     }
 
     static let advice: Comment =

@@ -176,12 +176,6 @@ struct ConnectionState {
         return actions
     }
 
-    static let closedError = ThalwegError(
-        .stopped,
-        "the client is closed",
-        advice: "connect a new one"
-    )
-
     // MARK: Requests
 
     /// Takes a request; it is sent when the connection is ready and the socket has room.
@@ -329,21 +323,6 @@ struct ConnectionState {
     mutating func sendFirst(_ ids: [UInt32]) {
         for id in ids.reversed() { unsent.prepend(id) }
     }
-
-    static func unknownOutcome(_ code: ErrorCode, _ cause: ThalwegError?) -> ThalwegError {
-        let why = cause.map { " (\($0.message))" } ?? ""
-        return ThalwegError(
-            code,
-            "no answer came\(why): it is not known whether the request was carried out",
-            advice: "read the record, or write it again if that does no harm"
-        )
-    }
-
-    static let lostWritesError = ThalwegError(
-        .connectionLost,
-        "the connection was lost: writes sent before it are not known to be committed",
-        advice: "write them again if that does no harm; the next flush counts from here"
-    )
 
     // MARK: Time
 

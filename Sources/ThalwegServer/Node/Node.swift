@@ -20,7 +20,7 @@ final class Node: @unchecked Sendable {
     let catalog: CatalogLoop
     let counters = ServerCounters()
     let serverID: UniqueID
-    let programs = ProgramLibrary()
+    let programs: ProgramLibrary
     private let logger: Logger
     private(set) lazy var system = SystemTopics(node: self, logger: logger)
     /// Open client connections, to be told of, and to be closed at the end.
@@ -51,6 +51,7 @@ final class Node: @unchecked Sendable {
     ) throws(ThalwegError) {
         self.options = options
         self.logger = logger
+        programs = ProgramLibrary(path: options.programEngine, limits: options.programLimits)
         let eventLoops = Array(group.makeIterator())
         let opened = try LocalLog.open(directory: options.dataDirectory, options: options.log)
         for warning in opened.warnings {

@@ -22,6 +22,7 @@ struct TestServer: Sendable {
         options.dataDirectory = directory
         options.loops = 2
         options.log.segmentBytes = 1 << 20
+        options.programEngine = ProgramModules.engine
         change(&options)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         return TestServer(

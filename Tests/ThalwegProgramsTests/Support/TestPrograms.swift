@@ -21,8 +21,13 @@ enum TestPrograms {
 
     static func engine() throws -> ProgramEngine { try opened.get() }
 
-    /// Whether this machine can run programs; where it cannot, suites say so and are skipped.
-    static var canRun: Bool { (try? opened.get()) != nil }
+    /// Whether this machine can run programs; where it cannot, suites say so and are skipped, or
+    /// fail if `THALWEG_REQUIRE_PROGRAMS` is set.
+    static var canRun: Bool { isRequired || (try? opened.get()) != nil }
+
+    static var isRequired: Bool {
+        ProcessInfo.processInfo.environment["THALWEG_REQUIRE_PROGRAMS"] != nil
+    }
 
     static let advice: Comment = "the engine is not installed: run 'sh scripts/get-wasmtime.sh'"
 
