@@ -88,7 +88,7 @@ final class RecordCursor {
     ) throws(ThalwegError) -> Result<RecordKind, Reason> {
         guard let kind = RecordKind(rawValue: header.kind),
             header.length <= LogFormat.maximumPayloadBytes,
-            kind == .entry || header.length == 0,
+            kind.entry != nil || header.length == 0,
             header.durableIndex < header.index
         else { return .failure(Reason(text: "a record's header makes no sense")) }
         let length = Int(header.length)
@@ -150,7 +150,7 @@ final class RecordCursor {
     ) -> Bool {
         let room = (position - start) / UInt64(LogFormat.recordHeaderBytes) + 1
         guard let kind = RecordKind(rawValue: header.kind),
-            kind == .entry || header.length == 0,
+            kind.entry != nil || header.length == 0,
             header.length <= LogFormat.maximumPayloadBytes,
             header.durableIndex >= index, header.durableIndex < header.index,
             header.index - index <= room

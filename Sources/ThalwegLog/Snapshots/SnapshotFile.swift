@@ -16,7 +16,8 @@ final class SnapshotFile {
     private var payloadBytes: UInt64 = 0
 
     init(
-        storage: any Storage, logID: UInt64, index: UInt64, syncBytes: Int
+        storage: any Storage, logID: UInt64, index: UInt64, place: SnapshotPlace = SnapshotPlace(),
+        syncBytes: Int
     ) throws(ThalwegError) {
         self.storage = storage
         self.syncBytes = UInt64(syncBytes)
@@ -25,9 +26,16 @@ final class SnapshotFile {
         buffer = RawBuffer(count: SnapshotFormat.blockHeaderBytes + SnapshotFormat.blockBytes)
         file = try storage.open(name + ".tmp", .create)
         let header = RawBuffer(count: SnapshotFormat.headerBytes)
-        SnapshotFormat.storeHeader(to: header.base, logID: logID, index: index)
+        SnapshotFormat.storeHeader(to: header.base, logID: logID, index: index, place: place)
         do {
             try file.writeFully(header.bytes(0..<header.count), at: 0)
+            if !place.membership.isEmpty {
+                precondition(place.membership.count <= SnapshotFormat.blockBytes, "checked before")
+                let start = SnapshotFormat.blockHeaderBytes
+                buffered = place.membership.count
+                buffer.mutableBytes(start..<start + buffered).copyBytes(from: place.membership)
+                try flush(.membership)
+            }
         } catch {
             file.close()
             throw error
