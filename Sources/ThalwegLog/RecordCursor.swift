@@ -52,6 +52,11 @@ final class RecordCursor {
         return (try RecordCursor(file: file, name: name, logID: header.logID), header)
     }
 
+    /// Goes to a place where a record begins.
+    func move(to offset: UInt64) {
+        self.offset = offset
+    }
+
     /// Reads the record that should be entry `index`, a mark before it, or the seal before it.
     /// Moves on only past an entry.
     func next(expecting index: UInt64) throws(ThalwegError) -> Step {

@@ -44,6 +44,9 @@ final class SegmentWriter {
         durableIndex = lastIndex
     }
 
+    /// Where the next record goes.
+    var endOffset: UInt64 { offset }
+
     /// The first index of the segment that is written to.
     var firstIndex: UInt64 { segment.firstIndex }
 

@@ -60,6 +60,12 @@ final class SnapshotFile {
 
     /// Makes the snapshot durable under its name.
     func finish() throws(ThalwegError) {
+        try complete()
+        try publish()
+    }
+
+    /// Writes the end and makes the bytes durable.
+    func complete() throws(ThalwegError) {
         if buffered > 0 { try flush(.data) }
         // Safe: the buffer has room for a header and the two totals.
         let totals = buffer.base + SnapshotFormat.blockHeaderBytes
@@ -69,6 +75,10 @@ final class SnapshotFile {
         try flush(.end)
         try file.synchronize()
         file.close()
+    }
+
+    /// Gives the complete file its name.
+    func publish() throws(ThalwegError) {
         try storage.rename(name + ".tmp", to: name)
         try storage.synchronizeDirectory()
     }
