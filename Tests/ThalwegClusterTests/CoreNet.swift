@@ -21,6 +21,8 @@ final class CoreNet {
         var core: ConsensusCore?
         var deadline: UInt64 = 0
         var applied: UInt64 = 0
+        /// The members as of `applied`.
+        var membership: (index: UInt64, members: Membership) = (0, Membership())
         var syncDue: UInt64?
         var installDue: UInt64?
 
@@ -97,6 +99,9 @@ final class CoreNet {
         node.log = Array(behind)
         node.synced = node.log.count
         node.applied = node.base
+        node.membership = (
+            node.snapshot?.membershipIndex ?? 0, node.snapshot?.membership ?? Membership()
+        )
         let core = try ConsensusCore(
             id: node.id,
             recovered: .init(
@@ -216,6 +221,7 @@ final class CoreNet {
         node.log = []
         node.synced = 0
         node.applied = point.index
+        node.membership = (point.membershipIndex, point.membership)
         step(node, .installed)
     }
 
@@ -232,12 +238,17 @@ final class CoreNet {
                 fail("node \(node.id) applies another entry \(entry.index)")
             }
             history[entry.index] = entry
+            if entry.kind == .membership, let members = try? Membership(decoding: entry.payload) {
+                node.membership = (entry.index, members)
+            }
         }
         if snapshotEvery > 0, node.applied >= (node.snapshot?.index ?? 0) + snapshotEvery {
-            let point = core.snapshotPoint(at: node.applied)
+            let point = SnapshotPoint(
+                index: node.applied, term: core.term(at: node.applied),
+                membershipIndex: node.membership.index, membership: node.membership.members)
             let keep = node.applied > UInt64(trailing) ? node.applied - UInt64(trailing) : 0
             node.snapshot = point
-            step(node, .tookSnapshot(index: node.applied, trailing: trailing))
+            step(node, .tookSnapshot(point, trailing: trailing))
             if keep > node.base {
                 node.log.removeFirst(Int(keep - node.base))
                 node.synced -= Int(keep - node.base)

@@ -112,6 +112,9 @@ public final class ConsensusCore {
     /// Whether a change of the members is not committed yet.
     public var isMembershipPending: Bool { !pendingMemberships.isEmpty }
 
+    /// Whether leadership is being handed over: nothing can be submitted.
+    public var isTransferring: Bool { raft.transferee != .none }
+
     /// The term of an entry that the log or the snapshot's end has; 0 for others.
     public func term(at index: UInt64) -> UInt64 {
         if let snapshot, snapshot.index == index { return snapshot.term }
@@ -120,14 +123,6 @@ public final class ConsensusCore {
 
     /// On a leader: what is durable on a member, as far as known.
     public func matchIndex(_ id: NodeID) -> UInt64? { raft.matchIndex(id) }
-
-    /// What to note in a snapshot of the state after entry `index`, which is committed.
-    public func snapshotPoint(at index: UInt64) -> SnapshotPoint {
-        precondition(index <= commitIndex && index <= storedIndex, "a snapshot of what is agreed")
-        return SnapshotPoint(
-            index: index, term: term(at: index), membershipIndex: committedMembership.index,
-            membership: committedMembership.members)
-    }
 
     // MARK: The step
 
@@ -147,8 +142,8 @@ public final class ConsensusCore {
         case .change(let members): try change(members, into: &outputs)
         case .persisted(let index): try persisted(index, into: &outputs)
         case .installed: try installed(into: &outputs)
-        case .tookSnapshot(let index, let trailing):
-            try tookSnapshot(index, trailing, into: &outputs)
+        case .tookSnapshot(let point, let trailing):
+            try tookSnapshot(point, trailing, into: &outputs)
         case .transfer(let id):
             try take(raft.transfer(to: id, time, capacity), into: &outputs)
         }
@@ -223,12 +218,13 @@ public final class ConsensusCore {
     }
 
     private func tookSnapshot(
-        _ index: UInt64, _ trailing: Int, into outputs: inout ConsensusOutputs
+        _ point: SnapshotPoint, _ trailing: Int, into outputs: inout ConsensusOutputs
     ) throws(ThalwegError) {
+        let index = point.index
         // One that was installed meanwhile is newer.
         guard installing == nil, index > snapshot?.index ?? 0 else { return }
-        let point = snapshotPoint(at: index)
-        precondition(point.term > 0, "the log has the snapshot's last entry")
+        precondition(index <= commitIndex && index <= storedIndex, "a snapshot of what is agreed")
+        precondition(point.term > 0 && point.term == term(at: index), "the log has its last entry")
         let first = index > UInt64(trailing) ? index - UInt64(trailing) : 0
         let update = try raft.tookSnapshot(point, trailing: trailing, time, capacity)
         if first > 0, term(at: first) != 0 { runs.dropPrefix(through: first) }

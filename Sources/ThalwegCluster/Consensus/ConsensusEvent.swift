@@ -12,7 +12,7 @@ public enum ConsensusEvent: Sendable {
     /// The snapshot that outputs asked to install is on the disk, and the log before it is gone.
     case installed
     /// This node's own snapshot is durable; `trailing` entries before it stay in the log.
-    case tookSnapshot(index: UInt64, trailing: Int)
+    case tookSnapshot(SnapshotPoint, trailing: Int)
     /// Hand leadership to a voter, or to the one who is furthest with `none`.
     case transfer(to: NodeID)
 

@@ -5,6 +5,7 @@ extension ReplicaLog {
     package final class Incoming {
         package let index: UInt64
         private let file: SnapshotFile
+        private var isPublished = false
         /// Bytes taken so far.
         package private(set) var bytes: UInt64 = 0
 
@@ -21,7 +22,18 @@ extension ReplicaLog {
         /// Makes what was taken durable, still without a name that counts.
         package func complete() throws(ThalwegError) { try file.complete() }
 
-        func publish() throws(ThalwegError) { try file.publish() }
+        /// Makes it a snapshot of this node's own; `noteSnapshot` is due then.
+        package func finish() throws(ThalwegError) {
+            try complete()
+            try publish()
+        }
+
+        /// Gives it its name, once.
+        func publish() throws(ThalwegError) {
+            guard !isPublished else { return }
+            try file.publish()
+            isPublished = true
+        }
 
         /// Removes what was written.
         package func discard() throws(ThalwegError) { try file.discard() }
@@ -38,17 +50,17 @@ extension ReplicaLog {
                 syncBytes: options.snapshotSyncBytes))
     }
 
-    /// Puts a complete snapshot from another node in the place of everything. Any error but
-    /// `disk_full` ends the log; opening finishes what was begun, or takes it back.
+    /// Puts a complete snapshot from another node in the place of everything. After `disk_full` the
+    /// call may be made again; any other error ends the log, and opening finishes what was begun.
     package func install(_ snapshot: Incoming) throws(ThalwegError) {
         precondition(snapshot.index > snapshotIndex, "a snapshot replaces an older state")
         var state = self.state
         state.install = snapshot.index
         try files.save(state)
         try snapshot.publish()
-        writer.closeAbruptly()
         let file = try Self.replaceSegments(
             storage, options, logID: logID, behind: snapshot.index)
+        writer.closeAbruptly()
         writer = try SegmentWriter(
             storage: storage, options: options, logID: logID, file: file,
             firstIndex: snapshot.index + 1, offset: UInt64(LogFormat.segmentHeaderBytes),

@@ -1,3 +1,4 @@
+internal import Synchronization
 package import ThalwegModel
 
 /// The log of a node in a cluster, as far as the disk goes: no thread of its own, no consensus.
@@ -10,19 +11,24 @@ package import ThalwegModel
 ///    node takes the place of everything. Both take several steps, so each is announced in the
 ///    state files first and taken back there last; opening finishes what a crash interrupted.
 ///
-/// One thread calls; `entries` may be called from another one at the same time, for entries that
-/// are durable and stay.
+/// One thread calls; `entries`, `snapshotReader`, `snapshotIndex` and `firstIndex` may be used from
+/// another one at the same time, for entries that are durable and stay.
 package final class ReplicaLog: @unchecked Sendable {
-    // Safe: `writer` and `files` belong to the one thread; `places` and `snapshotIndexBox` have
-    // their own locks.
+    // Safe: `writer` and `files` belong to the one thread; `places` has a lock of its
+    // own, and `newestSnapshot` is atomic.
     let storage: any Storage
     let options: LogOptions
     let logID: UInt64
     let files: ReplicaStateFiles
     let places: SegmentPlaces
     var writer: SegmentWriter
-    /// The newest snapshot's index, 0 without one.
-    package internal(set) var snapshotIndex: UInt64
+    private let newestSnapshot: Atomic<UInt64>
+
+    /// The newest snapshot's index, 0 without one. Any thread.
+    package internal(set) var snapshotIndex: UInt64 {
+        get { newestSnapshot.load(ordering: .acquiring) }
+        set { newestSnapshot.store(newValue, ordering: .releasing) }
+    }
 
     init(
         storage: any Storage, options: LogOptions, logID: UInt64, files: ReplicaStateFiles,
@@ -34,7 +40,7 @@ package final class ReplicaLog: @unchecked Sendable {
         self.files = files
         self.places = places
         self.writer = writer
-        self.snapshotIndex = snapshotIndex
+        newestSnapshot = Atomic(snapshotIndex)
     }
 
     /// Everything up to here is durable.
@@ -114,6 +120,19 @@ package final class ReplicaLog: @unchecked Sendable {
             next = max(next, at)
         }
         return entries
+    }
+
+    /// The first index of the oldest segment that is kept if those up to entry `index` may take
+    /// about `bytes`. Any thread.
+    package func firstIndex(within bytes: UInt64, before index: UInt64) -> UInt64 {
+        var sum: UInt64 = 0
+        var first = index + 1
+        for segment in places.all.reversed() where segment.firstIndex <= index {
+            sum += max(segment.bytes, UInt64(LogFormat.segmentHeaderBytes))
+            if sum > bytes { break }
+            first = segment.firstIndex
+        }
+        return first
     }
 
     /// Ends with a synced mark and gives the directory back.
