@@ -18,7 +18,11 @@
 //     no longer has, would append it at its end.
 //  7. A lone voter takes a new term, by a vote for itself, before it leads: the library would lead
 //     in the term in which a leader that is on its way out may still lead. (At its start too.)
-//  8. Payloads with members are decoded before the library sees them: it trusts their lengths.
+//  8. A learner votes if asked to: whoever asks may know better that it is a voter. And a follower
+//     that hears of no leader forgets the one it had, also where it cannot stand for election.
+//  9. Payloads with members are decoded before the library sees them: it trusts their lengths.
+// 10. A message that ends below the commit index does not raise it: the library would take the end
+//     of the message for the new commit index, and so go back.
 #if THALWEG_RAFT
 import ThalwegLog
 public import ThalwegModel
@@ -39,6 +43,7 @@ public final class ConsensusCore {
     private var pendingMemberships: [(index: UInt64, members: Membership)] = []
     /// The term that a lone voter took for itself.
     private var loneTerm: UInt64 = 0
+    private var highestCommitIndex: UInt64 = 0
     /// Room on the disk in KiB; 0 while it is full.
     public var capacity: UInt16 = 60_000
     /// What starting asks for.
@@ -189,6 +194,16 @@ public final class ConsensusCore {
                 .invalidConfiguration, "members change one at a time",
                 advice: "make one change, wait until it is committed, make the next")
         }
+        // Whoever leads and no longer votes could fall before the others know, and they would wait for
+        // a vote of its that it may not give.
+        guard role != .leader || checked[id]?.role == .voter else {
+            throw ThalwegError(
+                .invalidConfiguration, "node \(id) leads, it cannot leave",
+                advice: "hand leadership over first")
+        }
+        for voter in checked.voters where membership[voter]?.role == .learner {
+            try checkCaughtUp(voter)
+        }
         guard !isMembershipPending else {
             throw ThalwegError(
                 .membershipBusy, "another change of the members is under way",
@@ -198,6 +213,20 @@ public final class ConsensusCore {
             index: 0, tag: 0, payload: checked.encoded(), kind: .membership)
         try take(raft.submit([entry], time, capacity), into: &outputs)
     }
+
+    /// A learner votes only once it has nearly everything, and knows that it is a member.
+    private func checkCaughtUp(_ learner: NodeID) throws(ThalwegError) {
+        let match = matchIndex(learner) ?? 0
+        let lag = runs.last - min(match, runs.last)
+        guard role != .leader || (match >= committedMembership.index && lag <= Self.promotableLag)
+        else {
+            throw .exceeded(
+                .membershipBusy, "the number of entries that node \(learner) lags behind",
+                value: Int(lag), limit: Int(Self.promotableLag), advice: "wait until it caught up")
+        }
+    }
+
+    private static let promotableLag: UInt64 = 1_000
 
     private func persisted(
         _ index: UInt64, into outputs: inout ConsensusOutputs
@@ -248,7 +277,11 @@ public final class ConsensusCore {
         }
         outputs.messages += update.messages
         if update.isRoleChanged { outputs.role = raft.role }
-        if update.isCommitChanged { outputs.commitIndex = raft.commitIndex }
+        if update.isCommitChanged {
+            precondition(raft.commitIndex >= highestCommitIndex, "what is committed stays so")
+            highestCommitIndex = raft.commitIndex
+            outputs.commitIndex = raft.commitIndex
+        }
     }
 
     private func append(
@@ -335,6 +368,10 @@ public final class ConsensusCore {
             var part = rest
             part.entries = Array(rest.entries.prefix(count))
             part.count = part.entries.count
+            // (10)
+            if part.previousIndex + UInt64(part.count) < commitIndex {
+                part.commitIndex = min(part.commitIndex, commitIndex)
+            }
             if let first = part.entries.first, first.kind == .membership,
                 term(at: rest.previousIndex) == rest.previousTerm, installing == nil
             {

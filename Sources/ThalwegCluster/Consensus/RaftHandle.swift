@@ -114,7 +114,11 @@ final class RaftHandle {
 
     func timeout(_ time: UInt64, _ capacity: UInt16) throws(ThalwegError) -> Update {
         var event = self.event(RAFT_TIMEOUT, time, capacity)
-        return try step(&event, "timeout", given: [])
+        let update = try step(&event, "timeout", given: [])
+        // A follower that may not stand itself (a learner, or one whose disk is behind) would go on
+        // to believe in the leader it lost, and refuse its vote to everybody else.
+        if role == .follower { raft.pointee.follower_state.current_leader.id = 0 }
+        return update
     }
 
     func persisted(_ index: UInt64, _ time: UInt64, _ capacity: UInt16) throws(ThalwegError)
@@ -206,11 +210,35 @@ final class RaftHandle {
             withUnsafeMutablePointer(to: &raw) { pointer in
                 event.receive.message = pointer
                 result = Result { () throws(ThalwegError) in
-                    try step(&event, "receive", given: given)
+                    guard case .voteRequest = message else {
+                        return try step(&event, "receive", given: given)
+                    }
+                    return try votingAnyhow { () throws(ThalwegError) in
+                        try step(&event, "receive", given: given)
+                    }
                 }
             }
         }
         return try result.get()
+    }
+
+    /// Lets a learner vote if it is asked to. Whoever asks counts it as a voter, by an entry that
+    /// this node may not have yet; the library would refuse, and a leader that fell while it made
+    /// its second voter could then never be elected again. (Ongaro's dissertation, 4.2.2: requests
+    /// are answered without a look at one's own members.)
+    private func votingAnyhow(
+        _ body: () throws(ThalwegError) -> Update
+    ) throws(ThalwegError) -> Update {
+        // Safe: the array has `n` servers, and a request for a vote does not replace it.
+        let servers = UnsafeMutableBufferPointer(
+            start: raft.pointee.configuration.servers, count: Int(raft.pointee.configuration.n))
+        guard let own = servers.indices.first(where: { servers[$0].id == raft.pointee.id }),
+            Int(servers[own].role) != Int(RAFT_VOTER)
+        else { return try body() }
+        let role = servers[own].role
+        servers[own].role = Int32(RAFT_VOTER)
+        defer { servers[own].role = role }
+        return try body()
     }
 
     // MARK: The step

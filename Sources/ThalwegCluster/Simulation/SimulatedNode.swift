@@ -35,6 +35,17 @@ final class SimulatedNode {
         storage = FaultyStorage(seed: seed)
     }
 
+    /// For a failure's message.
+    var description: String {
+        guard let replica else { return "\(id) \(isGone ? "gone" : "down")" }
+        let core = replica.core
+        let members = core.membership.members.map { "\($0.id)\($0.role == .voter ? "" : "?")" }
+        return "\(id) \(core.role) term \(core.term) log …\(core.lastIndex) committed "
+            + "\(core.commitIndex) durable \(replica.durableIndex) delivered "
+            + "\(replica.deliveredIndex) leads \(replica.leads) members \(members)"
+            + (core.isMembershipPending ? " pending" : "") + (replica.isDiskFull ? " full" : "")
+    }
+
     var isUp: Bool { replica != nil }
 
     static let logOptions: LogOptions = {

@@ -93,8 +93,7 @@ extension Simulation {
             return try change(leader, .change(next))
         }
         if let learner = members.members.first(where: { $0.role == .learner }) {
-            let lag = core.lastIndex - min(core.lastIndex, core.matchIndex(learner.id) ?? 0)
-            guard lag < 50, let next = try? members.changing(learner.id, to: .voter) else { return }
+            guard let next = try? members.changing(learner.id, to: .voter) else { return }
             return try change(leader, .change(next))
         }
         if members.voters.count > max(options.nodes, 3) || (members.voters.count > 1 && random.once(in: 3)) {

@@ -52,7 +52,9 @@ public final class Simulation {
         try runActions(until: end + 4_000_000)
         let before = report.acknowledged
         try runActions(until: end + 6_000_000)
-        if report.acknowledged == before { fail("no progress although everybody is well") }
+        if report.acknowledged == before {
+            fail("no progress although everybody is well: \(nodes.map(\.description))")
+        }
         stopClients = true
         try runActions(until: end + 9_000_000)
         try checkEnd()
