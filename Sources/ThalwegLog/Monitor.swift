@@ -11,7 +11,13 @@ package final class Monitor<State>: @unchecked Sendable {
     package init(_ state: sending State) {
         self.state = state
         precondition(pthread_mutex_init(mutex, nil) == 0, "a mutex can be made")
-        precondition(pthread_cond_init(changed, nil) == 0, "a condition can be made")
+        // Waiting is measured by a clock that nobody sets.
+        var attributes = pthread_condattr_t()
+        precondition(
+            pthread_condattr_init(&attributes) == 0
+                && pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0
+                && pthread_cond_init(changed, &attributes) == 0, "a condition can be made")
+        pthread_condattr_destroy(&attributes)
     }
 
     deinit {
@@ -44,6 +50,22 @@ package final class Monitor<State>: @unchecked Sendable {
     /// Lets every sleeper look again.
     package func wake() {
         pthread_cond_broadcast(changed)
+    }
+
+    /// Sleeps until `body` returns something, at most until `deadline`, in milliseconds of the
+    /// monotonic clock; nil if it was over first.
+    package func wait<Result>(
+        untilMilliseconds deadline: UInt64, _ body: (inout State) -> Result?
+    ) -> Result? {
+        var end = timespec()
+        end.tv_sec = Int(clamping: deadline / 1_000)
+        end.tv_nsec = Int(deadline % 1_000) * 1_000_000
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while true {
+            if let result = body(&state) { return result }
+            if pthread_cond_timedwait(changed, mutex, &end) == ETIMEDOUT { return body(&state) }
+        }
     }
 
     /// Sleeps until `body` returns something.

@@ -23,6 +23,10 @@
 //  9. Payloads with members are decoded before the library sees them: it trusts their lengths.
 // 10. A message that ends below the commit index does not raise it: the library would take the end
 //     of the message for the new commit index, and so go back.
+// 11. A refused pre-vote says the refuser's term if that is higher: the library says the asker's, who
+//     then never learns what keeps it from being elected.
+// 12. A rejection of what a follower is known to have is old news: the library would step back behind
+//     that, and then count a negative number of entries in flight, and send none for ever.
 #if THALWEG_RAFT
 import ThalwegLog
 public import ThalwegModel
@@ -275,13 +279,22 @@ public final class ConsensusCore {
             runs = TermRuns(behind: point.index)
             outputs.install = point
         }
-        outputs.messages += update.messages
+        outputs.messages += update.messages.map { ($0.to, corrected($0.message)) }
         if update.isRoleChanged { outputs.role = raft.role }
         if update.isCommitChanged {
             precondition(raft.commitIndex >= highestCommitIndex, "what is committed stays so")
             highestCommitIndex = raft.commitIndex
             outputs.commitIndex = raft.commitIndex
         }
+    }
+
+    /// Who asks "would you vote for me" with a term below this node's is told this node's (11).
+    private func corrected(_ message: ConsensusMessage) -> ConsensusMessage {
+        guard case .voteResult(var result) = message, result.isPreVote, !result.isGranted else {
+            return message
+        }
+        result.term = max(result.term, term)
+        return .voteResult(result)
     }
 
     private func append(
@@ -337,9 +350,17 @@ public final class ConsensusCore {
         case .timeoutNow:
             // The library would lead in the sender's term (7).
             if membership.isLoneVoter(id) { return }
-        case .appendResult(let result):
+        case .appendResult(var result):
             // No follower says this.
             if result.rejectedIndex > 0, result.lastIndex >= result.rejectedIndex { return }
+            if let match = matchIndex(sender), result.term == term, result.rejectedIndex > 0,
+                result.rejectedIndex <= match
+            {
+                // (12)
+                (result.rejectedIndex, result.lastIndex) = (0, match)
+                let old = ConsensusMessage.appendResult(result)
+                return try take(raft.receive(old, from: sender, time, capacity), into: &outputs)
+            }
         case .voteRequest(let request):
             guard request.candidate == sender else { return }
         case .voteResult:

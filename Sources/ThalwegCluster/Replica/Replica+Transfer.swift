@@ -42,9 +42,8 @@ extension Replica {
             // A newer one took its place just now: the core asks again.
             return
         }
-        guard let reader = found else {
-            preconditionFailure("a log that does not begin with entry 1 has a snapshot")
-        }
+        // Just taken, and not noted yet: the core asks again.
+        guard let reader = found else { return }
         let point = try SnapshotPoint(index: reader.index, place: reader.place)
         let piece = try Self.next(reader, point, term, offset: 0)
         transfers[peer] = SnapshotTransfer(

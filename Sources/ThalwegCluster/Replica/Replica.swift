@@ -51,8 +51,8 @@ package final class Replica {
     /// What happened, in order.
     package var events: [ReplicaEvent] = []
     package private(set) var deliveredIndex: UInt64
-    /// The members as of the last delivered entry.
-    package private(set) var deliveredMembership: (index: UInt64, members: Membership)
+    /// The members of delivered entries, as far back as a snapshot may need them.
+    private var memberships: [(index: UInt64, members: Membership)]
     /// When `tick` is due, in milliseconds.
     package private(set) var deadline: UInt64 = 0
     /// While true the disk has no room: proposals are refused.
@@ -82,9 +82,9 @@ package final class Replica {
         handedIndex = log.durableIndex
         durableIndex = log.durableIndex
         deliveredIndex = base
-        deliveredMembership = (
-            recovered.snapshot?.membershipIndex ?? 0, recovered.snapshot?.membership ?? Membership()
-        )
+        memberships = [
+            (recovered.snapshot?.membershipIndex ?? 0, recovered.snapshot?.membership ?? Membership())
+        ]
         cache = LogCache(behind: log.durableIndex)
         try take(core.firstOutputs)
     }
@@ -185,18 +185,22 @@ package final class Replica {
     /// This node's own snapshot of the state after `point.index` is durable under its name.
     package func tookSnapshot(_ point: SnapshotPoint) throws(ThalwegError) {
         let first = firstToKeep(before: point.index)
+        let needed = memberships.lastIndex { $0.index <= point.index } ?? 0
+        memberships.removeFirst(needed)
         snapshotWork.append(.note(index: point.index, keepingFrom: first))
         try step(.tookSnapshot(point, trailing: Int(point.index + 1 - first)))
     }
 
-    /// What to note in a snapshot of the state after the last delivered entry; nil where there is
-    /// nothing to note or a snapshot is coming from elsewhere.
-    package func snapshotPoint() -> SnapshotPoint? {
-        guard core.installingPoint == nil, incoming == nil, deliveredIndex > log.snapshotIndex
+    /// What to note in a snapshot of the state after entry `index`; nil where it was not delivered,
+    /// there is a newer one, or one is coming from elsewhere.
+    package func snapshotPoint(at index: UInt64) -> SnapshotPoint? {
+        guard core.installingPoint == nil, incoming == nil, index > log.snapshotIndex,
+            index <= deliveredIndex, core.term(at: index) > 0,
+            let (membershipIndex, members) = memberships.last(where: { $0.index <= index })
         else { return nil }
         return SnapshotPoint(
-            index: deliveredIndex, term: core.term(at: deliveredIndex),
-            membershipIndex: deliveredMembership.index, membership: deliveredMembership.members)
+            index: index, term: core.term(at: index), membershipIndex: membershipIndex,
+            membership: members)
     }
 
     private func firstToKeep(before index: UInt64) -> UInt64 {
@@ -321,7 +325,7 @@ package final class Replica {
                 throw ThalwegError(.logDamaged, "entry \(deliveredIndex + 1) is gone from the log")
             }
             for entry in batch where entry.kind == .membership {
-                deliveredMembership = (entry.index, try Membership(decoding: entry.payload))
+                memberships.append((entry.index, try Membership(decoding: entry.payload)))
             }
             deliveredIndex = last.index
             events.append(.committed(batch))
@@ -430,7 +434,7 @@ package final class Replica {
         handedIndex = point.index
         durableIndex = point.index
         deliveredIndex = point.index
-        deliveredMembership = (point.membershipIndex, point.membership)
+        memberships = [(point.membershipIndex, point.membership)]
         events.append(.restored(index: point.index))
         try step(.installed)
     }

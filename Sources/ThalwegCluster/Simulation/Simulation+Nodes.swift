@@ -157,8 +157,7 @@ extension Simulation {
     private func startSnapshot(_ node: SimulatedNode) throws(ThalwegError) {
         guard node.snapshotDue == nil, let replica = node.replica, let log = node.log,
             node.machine.appliedIndex >= log.snapshotIndex + 80, random.once(in: 8),
-            replica.deliveredIndex == node.machine.appliedIndex,
-            let point = replica.snapshotPoint()
+            let point = replica.snapshotPoint(at: node.machine.appliedIndex)
         else { return }
         node.snapshotDue = point
         node.snapshotBytes = node.machine.snapshot()

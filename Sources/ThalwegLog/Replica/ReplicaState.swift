@@ -85,9 +85,12 @@ final class ReplicaStateFiles {
         if files.isEmpty { try open() }
         let buffer = RawBuffer(count: Self.sizeBytes)
         Self.store(state, sequence: sequence + 1, to: buffer.base)
-        for file in [files[stale], files[1 - stale]] {
-            try file.writeFully(buffer.bytes(0..<buffer.count), at: 0)
-            try file.synchronize()
+        for position in [stale, 1 - stale] {
+            // Until it is synced it is the other one that is whole.
+            stale = position
+            try files[position].writeFully(buffer.bytes(0..<buffer.count), at: 0)
+            try files[position].synchronize()
+            stale = 1 - position
         }
         sequence += 1
         current = state
