@@ -124,3 +124,14 @@ public struct PeerFrame: Sendable, Hashable {
         ThalwegError(.invalidFrame, "a frame between nodes lacks \(wanted)")
     }
 }
+
+extension PeerFrame {
+    /// The same bytes with the sum that belongs to them, for tests of what lies behind the sum.
+    public static func resealed(_ bytes: [UInt8]) -> [UInt8] {
+        guard bytes.count > 8 else { return bytes }
+        var writer = ByteWriter(reserving: bytes.count)
+        writer.raw(bytes)
+        writer.patch(bytes.withUnsafeBytes { checksum($0) }, at: 4)
+        return writer.bytes
+    }
+}

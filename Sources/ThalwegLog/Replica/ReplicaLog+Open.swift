@@ -32,7 +32,12 @@ extension ReplicaLog {
         _ storage: any Storage, _ options: LogOptions, _ node: UInt64
     ) throws(ThalwegError) -> Opened {
         let files = try ReplicaStateFiles(storage)
-        if files.current == nil { try files.save(ReplicaState(node: node)) }
+        // One copy may be all there is of what is about to count.
+        if let state = files.current {
+            if !files.areBothWhole { try files.save(state) }
+        } else {
+            try files.save(ReplicaState(node: node))
+        }
         try finishInterrupted(storage, options, files)
 
         var plan = try RecoveryPlan(storage)

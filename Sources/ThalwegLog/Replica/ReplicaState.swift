@@ -42,6 +42,8 @@ final class ReplicaStateFiles {
     private var isCreated: Bool
     /// The file that is written first: the other one is whole.
     private var stale = 0
+    /// Both files were whole and the same when they were read.
+    private(set) var areBothWhole = false
     /// What both files say; nil until something was saved.
     private(set) var current: ReplicaState?
 
@@ -54,6 +56,7 @@ final class ReplicaStateFiles {
             let file = try storage.open(name, .read)
             defer { file.close() }
             guard let (sequence, state) = try Self.read(file, name) else { continue }
+            areBothWhole = current != nil && sequence == self.sequence
             if current == nil || sequence > self.sequence {
                 (self.sequence, current) = (sequence, state)
                 stale = 1 - position
