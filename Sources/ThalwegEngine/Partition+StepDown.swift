@@ -4,7 +4,8 @@
 import ThalwegModel
 
 extension Partition {
-    /// Drops every window that is not applied, the open one too, of every topic.
+    /// Drops every window and every group of a stream that is not applied, the open ones too, of
+    /// every topic.
     ///
     /// - Returns: the tokens of everybody who waits for one of them: whether their writes are in
     ///   the log is for another leader to know (`not_committed`).
@@ -30,6 +31,7 @@ extension TopicState {
             window.pointee.tickets.removeAll(keepingCapacity: true)
             if number < openNumber { finishWindow() }
         }
+        tokens += queue.takeAll().map(\.token)
         open.pointee.open(number: openNumber)
         // Entries that were cut and never applied have a time that no other node knows.
         lastTime = appliedTime

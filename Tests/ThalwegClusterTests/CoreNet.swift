@@ -83,7 +83,9 @@ final class CoreNet {
     func node(_ id: NodeID) -> Node? { nodes.first { $0.id == id } }
 
     var leader: Node? {
-        nodes.filter { $0.core?.role == .leader }.max { ($0.core?.term ?? 0) < ($1.core?.term ?? 0) }
+        nodes.filter { $0.core?.role == .leader }.max {
+            ($0.core?.term ?? 0) < ($1.core?.term ?? 0)
+        }
     }
 
     // MARK: Nodes
@@ -196,7 +198,9 @@ final class CoreNet {
             if let due = node.installDue, due <= time { install(node) }
             if node.deadline <= time { step(node, .timeout) }
         }
-        let due = letters.filter { $0.due <= time }.sorted { ($0.due, $0.number) < ($1.due, $1.number) }
+        let due = letters.filter { $0.due <= time }.sorted {
+            ($0.due, $0.number) < ($1.due, $1.number)
+        }
         letters.removeAll { $0.due <= time }
         for letter in due where !cut.contains([letter.from, letter.to]) {
             guard let node = node(letter.to), node.core != nil else { continue }

@@ -3,7 +3,7 @@ import ThalwegCluster
 import ThalwegLog
 import ThalwegModel
 
-@Suite("The core alone")
+@Suite("The core alone", .enabled(if: ConsensusCore.isAvailable))
 struct CoreTests {
     @Test(arguments: [1, 2, 3, 5, 7])
     func aQuietClusterCommitsEverything(count: Int) throws {

@@ -32,7 +32,9 @@ private final class LocalCluster: Sendable {
                 if let last = entries.last { takeSnapshotIfWanted(at: last.index) }
                 told.change { told in
                     for entry in entries {
-                        if entry.index <= told.lastIndex { Issue.record("entry \(entry.index) again") }
+                        if entry.index <= told.lastIndex {
+                            Issue.record("entry \(entry.index) again")
+                        }
                         told.lastIndex = entry.index
                         told.payloads.append(entry.payload)
                     }
@@ -52,7 +54,8 @@ private final class LocalCluster: Sendable {
 
         /// Right behind a batch, as a node does it; the state is all payloads, a line each.
         private func takeSnapshotIfWanted(at index: UInt64) {
-            guard told.withLock({ $0.wantsSnapshot }), let last = told.withLock({ $0.lastIndex == 0 ? nil : $0.lastIndex })
+            guard told.withLock({ $0.wantsSnapshot }),
+                let last = told.withLock({ $0.lastIndex == 0 ? nil : $0.lastIndex })
             else { return }
             do throws(ThalwegError) {
                 let writer = try log.snapshotWriter(at: last)
@@ -151,7 +154,7 @@ private final class LocalCluster: Sendable {
     }
 }
 
-@Suite("The replicated log", .serialized)
+@Suite("The replicated log", .serialized, .enabled(if: ConsensusCore.isAvailable))
 struct ReplicatedLogTests {
     private static func expected(_ count: Int) -> [[UInt8]] {
         (0..<count).map { Array("entry \($0)".utf8) }
@@ -247,15 +250,16 @@ extension LocalCluster {
 
     /// Asks again until the answer is yes: members change when the log allows it.
     func change(_ ask: (@escaping ReplicatedLog.Answer) -> Void) throws {
-        _ = try eventually("a change") {
-            let answer = Monitor<Result<Void, ThalwegError>?>(nil)
-            ask { result in answer.change { $0 = result } }
-            switch answer.wait({ $0 }) {
-            case .success: return true
-            case .failure(let error):
-                guard error.code == .membershipBusy else { throw error }
-                return nil
-            }
-        } as Bool
+        _ =
+            try eventually("a change") {
+                let answer = Monitor<Result<Void, ThalwegError>?>(nil)
+                ask { result in answer.change { $0 = result } }
+                switch answer.wait({ $0 }) {
+                case .success: return true
+                case .failure(let error):
+                    guard error.code == .membershipBusy else { throw error }
+                    return nil
+                }
+            } as Bool
     }
 }

@@ -19,9 +19,13 @@ import ThalwegWire
 
     private static func write(_ random: inout RandomSource) -> NaiveWrite {
         let key = [UInt8.random(in: 0..<12, using: &random)] + [UInt8](repeating: 0, count: 7)
-        if Int.random(in: 0..<3, using: &random) == 0 { return NaiveWrite(key: key, body: .retract) }
+        if Int.random(in: 0..<3, using: &random) == 0 {
+            return NaiveWrite(key: key, body: .retract)
+        }
         let count = Int.random(in: 1...40, using: &random)
-        return NaiveWrite(key: key, body: .assert([UInt8](repeating: .random(in: 0...3, using: &random), count: count)))
+        return NaiveWrite(
+            key: key,
+            body: .assert([UInt8](repeating: .random(in: 0...3, using: &random), count: count)))
     }
 
     @Test(arguments: 0..<40)

@@ -32,6 +32,9 @@ import ThalwegLog
 public import ThalwegModel
 
 public final class ConsensusCore {
+    /// Whether this build has the library that agreement needs.
+    public static let isAvailable = true
+
     public let id: NodeID
     private let raft: RaftHandle
     /// The log as the core has it in mind, on the disk or on its way there.
@@ -117,7 +120,9 @@ public final class ConsensusCore {
     /// The snapshot that outputs asked to install, until `installed`.
     public var installingPoint: SnapshotPoint? { installing }
     /// The members in force: the newest in the log, committed or not.
-    public var membership: Membership { pendingMemberships.last?.members ?? committedMembership.members }
+    public var membership: Membership {
+        pendingMemberships.last?.members ?? committedMembership.members
+    }
     /// Whether a change of the members is not committed yet.
     public var isMembershipPending: Bool { !pendingMemberships.isEmpty }
 
@@ -384,7 +389,8 @@ public final class ConsensusCore {
         var rest = append
         cutOff(&rest)
         repeat {
-            let count = rest.entries.dropFirst().firstIndex { $0.kind == .membership }
+            let count =
+                rest.entries.dropFirst().firstIndex { $0.kind == .membership }
                 ?? rest.entries.count
             var part = rest
             part.entries = Array(rest.entries.prefix(count))

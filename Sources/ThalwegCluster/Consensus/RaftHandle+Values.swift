@@ -177,7 +177,8 @@ extension ConsensusMessage {
         case RAFT_APPEND_ENTRIES_RESULT:
             let result = raw.append_entries_result
             // In a rejection for its term the core leaves the index as it found the memory.
-            let last = result.rejected > 0
+            let last =
+                result.rejected > 0
                 ? min(result.last_log_index, result.rejected - 1) : result.last_log_index
             self = .appendResult(
                 AppendResult(

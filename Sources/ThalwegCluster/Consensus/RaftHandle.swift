@@ -121,7 +121,9 @@ final class RaftHandle {
         return update
     }
 
-    func persisted(_ index: UInt64, _ time: UInt64, _ capacity: UInt16) throws(ThalwegError)
+    func persisted(
+        _ index: UInt64, _ time: UInt64, _ capacity: UInt16
+    ) throws(ThalwegError)
         -> Update
     {
         var event = self.event(RAFT_PERSISTED_ENTRIES, time, capacity)
@@ -129,7 +131,9 @@ final class RaftHandle {
         return try step(&event, "persisted", given: [])
     }
 
-    func installed(_ point: SnapshotPoint, _ time: UInt64, _ capacity: UInt16)
+    func installed(
+        _ point: SnapshotPoint, _ time: UInt64, _ capacity: UInt16
+    )
         throws(ThalwegError) -> Update
     {
         var event = self.event(RAFT_PERSISTED_SNAPSHOT, time, capacity)

@@ -32,7 +32,8 @@ extension Replica {
 
     /// The core found that a peer needs more than the log has.
     func beginTransfer(to peer: NodeID, term: UInt64) throws(ThalwegError) {
-        if let transfer = transfers[peer], transfer.unanswered < SnapshotTransfer.maximumUnanswered {
+        if let transfer = transfers[peer], transfer.unanswered < SnapshotTransfer.maximumUnanswered
+        {
             return
         }
         let found: SnapshotReader?

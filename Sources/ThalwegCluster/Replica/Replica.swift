@@ -83,7 +83,10 @@ package final class Replica {
         durableIndex = log.durableIndex
         deliveredIndex = base
         memberships = [
-            (recovered.snapshot?.membershipIndex ?? 0, recovered.snapshot?.membership ?? Membership())
+            (
+                recovered.snapshot?.membershipIndex ?? 0,
+                recovered.snapshot?.membership ?? Membership()
+            )
         ]
         cache = LogCache(behind: log.durableIndex)
         try take(core.firstOutputs)
@@ -205,8 +208,10 @@ package final class Replica {
 
     private func firstToKeep(before index: UInt64) -> UInt64 {
         let trailing = UInt64(options.trailingEntries)
-        return max(index > trailing ? index + 1 - trailing : 1, log.firstIndex(
-            within: UInt64(options.trailingBytes), before: index))
+        return max(
+            index > trailing ? index + 1 - trailing : 1,
+            log.firstIndex(
+                within: UInt64(options.trailingBytes), before: index))
     }
 
     // MARK: The core's outputs

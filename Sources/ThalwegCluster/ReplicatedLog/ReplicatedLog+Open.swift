@@ -30,7 +30,8 @@ extension ReplicatedLog {
             var state = opened.state
             guard state.cluster == 0 || state.cluster == options.cluster else {
                 throw ThalwegError(
-                    .invalidConfiguration, "this data directory belongs to cluster \(state.cluster)",
+                    .invalidConfiguration,
+                    "this data directory belongs to cluster \(state.cluster)",
                     advice: "give the node a directory of its own", value: state.cluster)
             }
             if state.cluster == 0 {

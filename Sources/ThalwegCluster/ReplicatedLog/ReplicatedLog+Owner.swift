@@ -43,8 +43,9 @@ extension ReplicatedLog {
                 hasUncommitted: state.term != nil && state.uncommittedBytes > 0)
         }
         let work = inbox.wait(untilMilliseconds: deadline) { state -> Work? in
-            guard !state.items.isEmpty || (!state.proposals.isEmpty && retryAt == nil)
-                || (state.isStopping && !isStopping)
+            guard
+                !state.items.isEmpty || (!state.proposals.isEmpty && retryAt == nil)
+                    || (state.isStopping && !isStopping)
             else { return nil }
             return taken(&state)
         }
@@ -83,7 +84,9 @@ extension ReplicatedLog {
                 answer(.success(()))
             } catch {
                 answer(.failure(error))
-                if [.clusterDiverged, .logDamaged, .memoryLimit].contains(error.code) { throw error }
+                if [.clusterDiverged, .logDamaged, .memoryLimit].contains(error.code) {
+                    throw error
+                }
             }
         case .snapshotEnded(let point, let failure):
             let thread = inbox.withLock { state in

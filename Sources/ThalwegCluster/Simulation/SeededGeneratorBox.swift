@@ -19,5 +19,7 @@ final class SeededGeneratorBox {
 
     func once(in count: Int) -> Bool { below(count) == 0 }
 
-    func pick<Element>(_ elements: [Element]) -> Element? { elements.randomElement(using: &generator) }
+    func pick<Element>(_ elements: [Element]) -> Element? {
+        elements.randomElement(using: &generator)
+    }
 }

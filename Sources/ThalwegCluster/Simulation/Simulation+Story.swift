@@ -96,7 +96,9 @@ extension Simulation {
             guard let next = try? members.changing(learner.id, to: .voter) else { return }
             return try change(leader, .change(next))
         }
-        if members.voters.count > max(options.nodes, 3) || (members.voters.count > 1 && random.once(in: 3)) {
+        if members.voters.count > max(options.nodes, 3)
+            || (members.voters.count > 1 && random.once(in: 3))
+        {
             guard let id = random.pick(members.voters), let next = try? members.removing(id) else {
                 return
             }
@@ -107,8 +109,10 @@ extension Simulation {
         let node = SimulatedNode(NodeID(nextID), seed: options.seed &* 31 &+ nextID)
         nodes.append(node)
         try start(node)
-        guard let next = try? members.adding(
-            Member(node.id, address: node.address, role: .learner)) else { return }
+        guard
+            let next = try? members.adding(
+                Member(node.id, address: node.address, role: .learner))
+        else { return }
         try change(leader, .change(next))
     }
 
@@ -122,7 +126,9 @@ extension Simulation {
         stop(node, losesPower: false)
         node.promised = (node.promised.durable, node.promised.vote)
         queue.schedule(.start(node.id), at: now + random.duration(1_000...300_000))
-        let names = try node.storage.list().sorted().filter { $0 != "lock" && !$0.hasSuffix(".tmp") }
+        let names = try node.storage.list().sorted().filter {
+            $0 != "lock" && !$0.hasSuffix(".tmp")
+        }
         let last = names.last { $0.hasSuffix(".seg") }
         guard let name = random.pick(names.filter { $0 != last }),
             let size = node.storage.contents(of: name)?.count, size > 0

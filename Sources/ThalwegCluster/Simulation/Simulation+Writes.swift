@@ -44,7 +44,9 @@ extension Simulation {
                 node.machine.refused.map { .init(tag: 1, payload: $0) }, milliseconds)
             node.machine.refused = []
         } catch {
-            guard [.notLeader, .diskFull, .tooManyRequests].contains(error.code) else { throw error }
+            guard [.notLeader, .diskFull, .tooManyRequests].contains(error.code) else {
+                throw error
+            }
         }
     }
 
@@ -59,7 +61,8 @@ extension Simulation {
             clients[number].giveUp()
             report.unknown += 1
         }
-        guard let node = nodes.first(where: { $0.isUp && $0.machine.leads && $0.pausedUntil <= now }),
+        guard
+            let node = nodes.first(where: { $0.isUp && $0.machine.leads && $0.pausedUntil <= now }),
             node.machine.hasTopic
         else { return }
         let (key, value, token) = clients[number].next(now: now)

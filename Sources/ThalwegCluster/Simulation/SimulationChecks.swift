@@ -13,7 +13,9 @@ struct SimulationChecks {
     var damaged: Set<NodeID> = []
 
     mutating func noteLeader(_ id: NodeID, _ term: UInt64, _ fail: (String) -> Void) {
-        if let other = leaders[term], other != id { fail("\(other) and \(id) lead in term \(term)") }
+        if let other = leaders[term], other != id {
+            fail("\(other) and \(id) lead in term \(term)")
+        }
         leaders[term] = id
     }
 

@@ -46,7 +46,8 @@ extension ReplicaLog {
             for name in plan.superfluous { try storage.remove(name) }
             plan = try RecoveryPlan(storage)
         }
-        guard let logID = plan.logID, let last = plan.segments.last, let state = files.current else {
+        guard let logID = plan.logID, let last = plan.segments.last, let state = files.current
+        else {
             preconditionFailure("a log that exists has an id, a segment and a state")
         }
         let file = try plan.apply(storage)

@@ -98,7 +98,8 @@ package final class ReplicaLog: @unchecked Sendable {
             guard let (segment, place) = places.place(before: next) else {
                 throw ThalwegError(
                     .tooOld, "entry \(next) is no longer in the log",
-                    advice: "begin with a snapshot", limit: places.all.first?.firstIndex, value: next)
+                    advice: "begin with a snapshot", limit: places.all.first?.firstIndex,
+                    value: next)
             }
             let (cursor, _) = try RecordCursor.open(storage, LogFormat.segmentName(first: segment))
             cursor.move(to: place.offset)
