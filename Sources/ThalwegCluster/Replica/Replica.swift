@@ -28,21 +28,21 @@ package final class Replica {
     // MARK: The log in memory and on its way
 
     var cache: LogCache
-    private var unwritten: [LogEntry] = []
-    private var unsavedVote: Vote?
-    private var truncateFrom: UInt64?
-    private var job: DiskJob?
+    var unwritten: [LogEntry] = []
+    var unsavedVote: Vote?
+    var truncateFrom: UInt64?
+    var job: DiskJob?
     /// The last index of the job that still counts (3).
-    private var jobIndex: UInt64 = 0
-    private var isJobDue = false
-    private var retryAt: UInt64?
-    private var isEndMarked = true
+    var jobIndex: UInt64 = 0
+    var isJobDue = false
+    var retryAt: UInt64?
+    var isEndMarked = true
     /// The last index that was handed to the disk.
-    private var handedIndex: UInt64
+    var handedIndex: UInt64
     /// Everything up to here is durable, and the core knows.
-    package private(set) var durableIndex: UInt64
-    private var snapshotWork: [DiskJob.SnapshotWork] = []
-    private var held: [(to: NodeID, message: PeerMessage)] = []
+    package internal(set) var durableIndex: UInt64
+    var snapshotWork: [DiskJob.SnapshotWork] = []
+    var held: [(to: NodeID, message: PeerMessage)] = []
 
     // MARK: What others take
 
@@ -50,13 +50,13 @@ package final class Replica {
     package var outbox: [(to: NodeID, message: PeerMessage)] = []
     /// What happened, in order.
     package var events: [ReplicaEvent] = []
-    package private(set) var deliveredIndex: UInt64
+    package internal(set) var deliveredIndex: UInt64
     /// The members of delivered entries, as far back as a snapshot may need them.
-    private var memberships: [(index: UInt64, members: Membership)]
+    var memberships: [(index: UInt64, members: Membership)]
     /// When `tick` is due, in milliseconds.
     package private(set) var deadline: UInt64 = 0
     /// While true the disk has no room: proposals are refused.
-    package private(set) var isDiskFull = false
+    package internal(set) var isDiskFull = false
 
     // MARK: Roles and snapshots
 
@@ -357,91 +357,6 @@ package final class Replica {
         guard leader != toldLeader else { return }
         toldLeader = leader
         events.append(.leader(leader))
-    }
-
-    // MARK: The disk
-
-    /// The next job for the disk; nil while one is under way or there is nothing to do.
-    package func takeJob() -> DiskJob? {
-        if let job {
-            guard isJobDue else { return nil }
-            isJobDue = false
-            return job
-        }
-        var next = DiskJob()
-        next.vote = unsavedVote
-        next.truncateFrom = truncateFrom
-        truncateFrom = nil
-        var bytes = 0
-        let count = unwritten.firstIndex {
-            bytes += $0.payload.count + 64
-            return bytes > options.groupBytes
-        }
-        next.entries = Array(unwritten.prefix(max(count ?? unwritten.count, 1)))
-        unwritten.removeFirst(next.entries.count)
-        if unwritten.isEmpty, !snapshotWork.isEmpty { next.snapshot = snapshotWork.removeFirst() }
-        let hasWork =
-            next.vote != nil || next.truncateFrom != nil || !next.entries.isEmpty
-            || next.snapshot != nil
-        if !hasWork {
-            guard !isEndMarked else { return nil }
-            isEndMarked = true
-            next.marksEnd = true
-        }
-        if let last = next.entries.last {
-            handedIndex = last.index
-            isEndMarked = false
-        }
-        jobIndex = next.entries.last?.index ?? 0
-        job = next
-        return next
-    }
-
-    /// The job that was taken is done, or failed with an error. Throws the error if the node must
-    /// stop for it.
-    package func jobEnded(_ error: ThalwegError?, _ now: UInt64) throws(ThalwegError) {
-        time = max(time, now)
-        guard let job else { preconditionFailure("a job that ended was taken") }
-        if let error {
-            guard error.code == .diskFull else { throw error }
-            isDiskFull = true
-            if case .piece = job.snapshot {
-                // What is behind it would not fit either: the leader begins anew, later.
-                self.job?.snapshot = .discard
-                incoming = nil
-            }
-            retryAt = time + options.diskRetryMilliseconds
-            refreshDeadline()
-            return
-        }
-        isDiskFull = false
-        self.job = nil
-        if let vote = job.vote, vote == unsavedVote {
-            unsavedVote = nil
-            outbox += held
-            held = []
-        }
-        if jobIndex > durableIndex, core.installingPoint == nil {
-            durableIndex = jobIndex
-            try step(.persisted(jobIndex))
-        }
-        switch job.snapshot {
-        case .piece(let piece, let sender): try wrote(piece, from: sender)
-        case .install: try installed()
-        case .discard, .note, nil: break
-        }
-        refreshDeadline()
-    }
-
-    private func installed() throws(ThalwegError) {
-        guard let point = core.installingPoint else { preconditionFailure("one was installed") }
-        incoming = nil
-        handedIndex = point.index
-        durableIndex = point.index
-        deliveredIndex = point.index
-        memberships = [(point.membershipIndex, point.membership)]
-        events.append(.restored(index: point.index))
-        try step(.installed)
     }
 
     func discardIncoming() {
