@@ -17,7 +17,7 @@ struct SimulationTests {
     @Test(arguments: 0..<20)
     func everythingAtOnce(part: UInt64) throws {
         for seed in part * 10..<part * 10 + 10 {
-            let report = try Self.run(seed)
+            let report = try Self.run(seed, milliseconds: 1_500) { $0.calmMilliseconds = 4_500 }
             #expect(report.failures == [], "seed \(seed)")
             #expect(report.acknowledged > 20, "seed \(seed) got nowhere")
         }

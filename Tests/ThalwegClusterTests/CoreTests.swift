@@ -20,11 +20,11 @@ struct CoreTests {
         for node in net.nodes { #expect(node.applied == net.nodes[0].applied) }
     }
 
-    @Test(arguments: 0..<12)
+    @Test(arguments: 0..<6)
     func oneHistoryUnderLossCrashesAndChangesOfMembers(seed: UInt64) throws {
         let net = try CoreNet(seed: seed, founders: 1 + Int(seed % 5))
         var story = Story(net)
-        try story.run(milliseconds: 10_000)
+        try story.run(milliseconds: 6_000)
         #expect(net.failures == [])
         #expect(net.history.count > 100, "seed \(seed) got nowhere")
     }

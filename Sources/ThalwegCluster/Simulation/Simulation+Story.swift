@@ -139,7 +139,7 @@ extension Simulation {
     }
 
     /// Everything that was broken is mended; the damaged are left out.
-    func calm() throws(ThalwegError) {
+    func beginCalm() throws(ThalwegError) {
         isCalm = true
         cuts = []
         lossPercent = 0

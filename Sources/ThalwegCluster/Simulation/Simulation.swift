@@ -48,15 +48,16 @@ public final class Simulation {
         try setUp()
         let end = options.milliseconds * 1_000
         try runActions(until: end)
-        try calm()
-        try runActions(until: end + 4_000_000)
+        try beginCalm()
+        let calm = options.calmMilliseconds * 1_000
+        try runActions(until: end + calm * 4 / 9)
         let before = report.acknowledged
-        try runActions(until: end + 6_000_000)
+        try runActions(until: end + calm * 6 / 9)
         if report.acknowledged == before {
             fail("no progress although everybody is well: \(nodes.map(\.description))")
         }
         stopClients = true
-        try runActions(until: end + 9_000_000)
+        try runActions(until: end + calm)
         try checkEnd()
         return report
     }
