@@ -22,7 +22,7 @@ APT_binutils := /usr/bin/ld
 PACKAGES := git binutils libc6-dev libstdc++-12-dev zlib1g-dev
 
 .PHONY: help packages build release demo test unit crash soak fuzz macros readme smoke bench lint format \
-	errors kit programs modules wasmtime clean
+	errors kit programs modules wasmtime raft sim clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -91,6 +91,12 @@ programs: packages ## Tests the kit and the example programs, and builds their m
 
 modules: packages wasmtime ## Builds the modules of the example programs, if they are out of date.
 	SWIFT=$(SWIFT) JOBS=$(JOBS) scripts/programs.sh --modules-only
+
+raft: ## Installs the library that clusters need, as a static archive.
+	scripts/get-raft.sh
+
+sim: release ## Simulates clusters with seeds from SEED (0) on, COUNT (2000) of them.
+	$(RELEASE) sim --seed $${SEED:-0} --count $${COUNT:-2000}
 
 wasmtime: ## Fetches the library that runs programs into .wasmtime.
 	sh scripts/get-wasmtime.sh

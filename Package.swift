@@ -1,5 +1,6 @@
 // swift-tools-version: 6.2
 import CompilerPluginSupport
+import Foundation
 import PackageDescription
 
 // MARK: - Settings every Swift target shares
@@ -34,6 +35,19 @@ let macroExpansion: Target.Dependency = .product(
 let macroTestSupport: Target.Dependency = .product(
     name: "SwiftSyntaxMacrosGenericTestSupport", package: "swift-syntax")
 
+// MARK: C-Raft, the consensus library (scripts/get-raft.sh installs it)
+
+// A checkout without it still builds, with everything but clusters: a system library that is not
+// there cannot be asked for by the manifest's own means, so the manifest looks for its files. The
+// archive is linked, not the shared library: whoever runs the product installs nothing.
+let raftArchives = ["x86_64", "aarch64"].map { "/usr/lib/\($0)-linux-gnu/libraft.a" }
+let hasRaft =
+    FileManager.default.fileExists(atPath: "/usr/include/raft.h")
+    && raftArchives.contains { FileManager.default.fileExists(atPath: $0) }
+    && Context.environment["THALWEG_WITHOUT_RAFT"] == nil
+
+let raft: [Target.Dependency] = hasRaft ? ["CRaft"] : []
+
 let package = Package(
     name: "thalweg",
     platforms: [.macOS(.v15)],
@@ -66,6 +80,13 @@ let package = Package(
         .target(
             name: "ThalwegPrograms",
             dependencies: ["ThalwegModel", "ThalwegEngine", "CThalwegShims", "CWasmtime"]),
+        .target(
+            name: "ThalwegCluster",
+            dependencies: [
+                "ThalwegModel", "ThalwegWire", "ThalwegLog", "ThalwegEngine", "CThalwegShims",
+            ] + raft,
+            swiftSettings: hasRaft ? [.define("THALWEG_RAFT")] : [],
+            linkerSettings: hasRaft ? [.linkedLibrary(":libraft.a")] : []),
 
         // MARK: Shell: the only code that meets the outside world.
         .target(
@@ -85,8 +106,8 @@ let package = Package(
         .executableTarget(
             name: "thalweg",
             dependencies: [
-                "ThalwegServer", "ThalwegClient", "ThalwegBench", "ThalwegLog", "ThalwegWire",
-                "ThalwegModel", argumentParser, lifecycle, logging, signals,
+                "ThalwegServer", "ThalwegClient", "ThalwegBench", "ThalwegCluster", "ThalwegLog",
+                "ThalwegWire", "ThalwegModel", argumentParser, lifecycle, logging, signals,
             ]),
 
         // MARK: Tests of one target each
@@ -101,6 +122,9 @@ let package = Package(
                 "CAllocationCounter",
             ]),
         .testTarget(name: "ThalwegLogTests", dependencies: ["ThalwegLog", "ThalwegModel"]),
+        .testTarget(
+            name: "ThalwegClusterTests",
+            dependencies: ["ThalwegCluster", "ThalwegLog", "ThalwegModel"]),
         .testTarget(
             name: "ThalwegProgramsTests", dependencies: ["ThalwegPrograms", "ThalwegModel"],
             exclude: ["Programs"]),
@@ -118,6 +142,7 @@ let package = Package(
             dependencies: ["thalweg", "ThalwegServer", "ThalwegModel"]),
 
         // MARK: Tests of the whole: a server and its client, the command, the tree of files
+        .testTarget(name: "SimulationTests", dependencies: ["ThalwegCluster"]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
@@ -140,7 +165,9 @@ if Context.environment["THALWEG_MACRO_TESTS"] != nil {
             dependencies: ["ThalwegMacros", macroExpansion, macroTestSupport, syntaxMacros]))
 }
 
+if hasRaft { package.targets.append(.systemLibrary(name: "CRaft")) }
+
 for target in package.targets
-where !["CThalwegShims", "CWasmtime", "CAllocationCounter"].contains(target.name) {
+where !["CThalwegShims", "CWasmtime", "CAllocationCounter", "CRaft"].contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + swiftSettings
 }

@@ -18,7 +18,12 @@ extension LocalLog {
     ) throws(ThalwegError) -> OpenedLog {
         try options.validate()
         try storage.lock()
-        do {
+        do throws(ThalwegError) {
+            guard try !ReplicaStateFiles.exist(in: storage) else {
+                throw ThalwegError(
+                    .invalidConfiguration, "this data directory belongs to a node of a cluster",
+                    advice: "start it with the cluster's configuration")
+            }
             return try recover(storage, options)
         } catch {
             storage.unlock()
@@ -60,7 +65,7 @@ extension LocalLog {
             log: log, snapshot: snapshot, entries: entries, warnings: plan.warnings)
     }
 
-    private static func createFirstSegment(
+    static func createFirstSegment(
         _ storage: any Storage, _ options: LogOptions
     ) throws(ThalwegError) {
         let file = try SegmentWriter.create(

@@ -15,11 +15,11 @@
 //   │ zeros          │                           │ u32 crc32c of bytes 0..<60 │ 60
 //   └────────────────┘                           └────────────────────────────┘ 64
 //
-//   record (32 bytes + payload + 0–7 zeros, so that each starts at a multiple of 8)
-//   ┌────────────┬────────────┬───────────┬─────────────┬─────────┬──────────┬─────────┬─────┐
-//   │ u32 length │ u32 crc32c │ u64 index │ u64 durable │ u32 tag │ u32 kind │ payload │ pad │
-//   └────────────┴────────────┴───────────┴─────────────┴─────────┴──────────┴─────────┴─────┘
-//   0            4            8           16            24        28         32
+//   record (40 bytes + payload + 0–7 zeros, so that each starts at a multiple of 8)
+//   ┌────────────┬────────────┬───────────┬─────────────┬─────────┬──────────┬──────────┐
+//   │ u32 length │ u32 crc32c │ u64 index │ u64 durable │ u32 tag │ u32 kind │ u64 term │ payload
+//   └────────────┴────────────┴───────────┴─────────────┴─────────┴──────────┴──────────┘
+//   0            4            8           16            24        28         32         40
 //
 // The checksum covers the log id, every other header field and the payload: bytes of another log,
 // or of this file at an earlier time, never pass for a record. The padding must be zero.
@@ -30,6 +30,8 @@
 //   1 mark   no payload; index is the *next* entry's, which overwrites it. Written, unsynced, when
 //            the log falls idle, and synced by a clean stop. Exists only for its durable index.
 //   2 seal   no payload; index is the first of the next segment. Ends a segment that is not last.
+//   3 barrier, 4 membership: entries that consensus is concerned with, not the state.
+// The term is that of the leader that cut the entry; 0 in the log of a node that stands alone.
 //
 // Invariants
 //  1. A group of records is written, then synced, then reported. Nothing is reported before.
@@ -52,10 +54,10 @@
 
 /// Sizes and names of the format above.
 enum LogFormat {
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
     static let maximumPayloadBytes = 64 << 20
     static let segmentHeaderBytes = 64
-    static let recordHeaderBytes = 32
+    static let recordHeaderBytes = 40
     static let segmentMagic: UInt64 = 0x4c47_4557_4c41_4854  // "THALWEGL", little-endian
 
     /// Bytes a record takes in the file, padding included.

@@ -29,12 +29,16 @@ public final class LogReader {
         public let index: UInt64
         public let tag: UInt32
         public let payload: UnsafeRawBufferPointer
+        let term: UInt64
+        let kind: LogEntry.Kind
     }
 
     /// The next entry, nil after the last. Throws `logDamaged` or `storageFailed`.
     public func next() throws(ThalwegError) -> LogEntry? {
         try nextLent().map {
-            LogEntry(index: $0.index, tag: $0.tag, payload: Array($0.payload))
+            LogEntry(
+                index: $0.index, tag: $0.tag, payload: Array($0.payload), term: $0.term,
+                kind: $0.kind)
         }
     }
 
@@ -59,7 +63,9 @@ public final class LogReader {
             }
             nextIndex += 1
             if header.index >= firstIndex {
-                return LentEntry(index: header.index, tag: header.tag, payload: payload)
+                return LentEntry(
+                    index: header.index, tag: header.tag, payload: payload, term: header.term,
+                    kind: RecordKind(rawValue: header.kind)?.entry ?? .command)
             }
         }
     }

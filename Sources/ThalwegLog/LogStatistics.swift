@@ -18,6 +18,8 @@ public struct LogStatistics: Sendable, Hashable {
     public var lastIndex: UInt64 = 0
     /// Everything up to here is durable.
     public var durableIndex: UInt64 = 0
+    /// Frames from other nodes that could not be read or belonged elsewhere.
+    public var refusedFrames: UInt64 = 0
     /// The disk has no room: appends are refused until a retry succeeds.
     public var isDiskFull = false
 

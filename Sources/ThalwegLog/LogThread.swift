@@ -1,8 +1,8 @@
 internal import Glibc
-internal import ThalwegModel
+package import ThalwegModel
 
 /// A thread of the log. Files are read and written with blocking calls, so they get their own.
-struct LogThread: Sendable {
+package struct LogThread: Sendable {
     private let handle: pthread_t
 
     private final class Body {
@@ -11,7 +11,7 @@ struct LogThread: Sendable {
     }
 
     /// Starts `body` on a new thread; `name` stands in the error if there is none to be had.
-    static func start(
+    package static func start(
         name: String, _ body: @escaping @Sendable () -> Void
     ) throws(ThalwegError) -> LogThread {
         // Safe: retained here, released exactly once by the thread that runs it (or below).
@@ -34,9 +34,9 @@ struct LogThread: Sendable {
     }
 
     /// Waits until the thread ended. Once.
-    func join() {
+    package func join() {
         pthread_join(handle, nil)
     }
 
-    var isCurrent: Bool { pthread_equal(handle, pthread_self()) != 0 }
+    package var isCurrent: Bool { pthread_equal(handle, pthread_self()) != 0 }
 }

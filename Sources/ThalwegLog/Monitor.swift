@@ -1,17 +1,23 @@
 internal import Glibc
 
 /// State that threads share under one lock, and a way to sleep until it changes.
-final class Monitor<State>: @unchecked Sendable {
+package final class Monitor<State>: @unchecked Sendable {
     // Safe: `state` is touched only between lock and unlock. The pthread objects live at a fixed
     // address from init to deinit, and nobody can wait in them then: waiting retains the monitor.
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var state: State
 
-    init(_ state: sending State) {
+    package init(_ state: sending State) {
         self.state = state
         precondition(pthread_mutex_init(mutex, nil) == 0, "a mutex can be made")
-        precondition(pthread_cond_init(changed, nil) == 0, "a condition can be made")
+        // Waiting is measured by a clock that nobody sets.
+        var attributes = pthread_condattr_t()
+        precondition(
+            pthread_condattr_init(&attributes) == 0
+                && pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0
+                && pthread_cond_init(changed, &attributes) == 0, "a condition can be made")
+        pthread_condattr_destroy(&attributes)
     }
 
     deinit {
@@ -21,7 +27,7 @@ final class Monitor<State>: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    func withLock<Result, Failure: Error>(
+    package func withLock<Result, Failure: Error>(
         _ body: (inout State) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         pthread_mutex_lock(mutex)
@@ -30,7 +36,7 @@ final class Monitor<State>: @unchecked Sendable {
     }
 
     /// As `withLock`, and lets every sleeper look again.
-    func change<Result, Failure: Error>(
+    package func change<Result, Failure: Error>(
         _ body: (inout State) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         pthread_mutex_lock(mutex)
@@ -42,12 +48,28 @@ final class Monitor<State>: @unchecked Sendable {
     }
 
     /// Lets every sleeper look again.
-    func wake() {
+    package func wake() {
         pthread_cond_broadcast(changed)
     }
 
+    /// Sleeps until `body` returns something, at most until `deadline`, in milliseconds of the
+    /// monotonic clock; nil if it was over first.
+    package func wait<Result>(
+        untilMilliseconds deadline: UInt64, _ body: (inout State) -> Result?
+    ) -> Result? {
+        var end = timespec()
+        end.tv_sec = Int(clamping: deadline / 1_000)
+        end.tv_nsec = Int(deadline % 1_000) * 1_000_000
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while true {
+            if let result = body(&state) { return result }
+            if pthread_cond_timedwait(changed, mutex, &end) == ETIMEDOUT { return body(&state) }
+        }
+    }
+
     /// Sleeps until `body` returns something.
-    func wait<Result>(_ body: (inout State) -> Result?) -> Result {
+    package func wait<Result>(_ body: (inout State) -> Result?) -> Result {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         while true {

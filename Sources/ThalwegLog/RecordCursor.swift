@@ -52,6 +52,11 @@ final class RecordCursor {
         return (try RecordCursor(file: file, name: name, logID: header.logID), header)
     }
 
+    /// Goes to a place where a record begins.
+    func move(to offset: UInt64) {
+        self.offset = offset
+    }
+
     /// Reads the record that should be entry `index`, a mark before it, or the seal before it.
     /// Moves on only past an entry.
     func next(expecting index: UInt64) throws(ThalwegError) -> Step {
@@ -88,7 +93,7 @@ final class RecordCursor {
     ) throws(ThalwegError) -> Result<RecordKind, Reason> {
         guard let kind = RecordKind(rawValue: header.kind),
             header.length <= LogFormat.maximumPayloadBytes,
-            kind == .entry || header.length == 0,
+            kind.entry != nil || header.length == 0,
             header.durableIndex < header.index
         else { return .failure(Reason(text: "a record's header makes no sense")) }
         let length = Int(header.length)
@@ -150,7 +155,7 @@ final class RecordCursor {
     ) -> Bool {
         let room = (position - start) / UInt64(LogFormat.recordHeaderBytes) + 1
         guard let kind = RecordKind(rawValue: header.kind),
-            kind == .entry || header.length == 0,
+            kind.entry != nil || header.length == 0,
             header.length <= LogFormat.maximumPayloadBytes,
             header.durableIndex >= index, header.durableIndex < header.index,
             header.index - index <= room

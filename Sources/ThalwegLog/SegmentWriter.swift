@@ -44,6 +44,9 @@ final class SegmentWriter {
         durableIndex = lastIndex
     }
 
+    /// Where the next record goes.
+    var endOffset: UInt64 { offset }
+
     /// The first index of the segment that is written to.
     var firstIndex: UInt64 { segment.firstIndex }
 
@@ -70,8 +73,9 @@ final class SegmentWriter {
         var position = offset
         for entry in entries {
             let header = RecordHeader(
-                kind: .entry, index: entry.index, durableIndex: statedDurableIndex,
-                tag: entry.tag, length: entry.payload.count)
+                kind: RecordKind(entry.kind), index: entry.index,
+                durableIndex: statedDurableIndex, tag: entry.tag, length: entry.payload.count,
+                term: entry.term)
             try put(header, entry.payload, at: &position)
         }
         try flush(to: &position)
@@ -89,7 +93,7 @@ final class SegmentWriter {
         _ header: RecordHeader, _ payload: [UInt8], at position: inout UInt64
     ) throws(ThalwegError) {
         if buffer.count - buffered < LogFormat.recordHeaderBytes { try flush(to: &position) }
-        // Safe: there are 32 bytes of room in the buffer at `buffered`.
+        // Safe: there are 40 bytes of room in the buffer at `buffered`.
         payload.withUnsafeBytes { bytes in
             header.store(to: buffer.base + buffered, payload: bytes, seed: seed)
         }
@@ -166,7 +170,8 @@ final class SegmentWriter {
         _ kind: RecordKind, nextIndex: UInt64, durableIndex: UInt64, seed: UInt32
     ) -> RawBuffer {
         let header = RecordHeader(
-            kind: kind, index: nextIndex, durableIndex: durableIndex, tag: 0, length: 0)
+            kind: kind, index: nextIndex, durableIndex: durableIndex, tag: 0, length: 0,
+            term: 0)
         let bytes = RawBuffer(count: LogFormat.recordHeaderBytes)
         let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
         header.store(to: bytes.base, payload: nothing, seed: seed)

@@ -112,6 +112,9 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
     public static let invalidConfiguration = ErrorCode(rawValue: 507)
     public static let stopped = ErrorCode(rawValue: 508)
     public static let notLeader = ErrorCode(rawValue: 509)
+    public static let membershipBusy = ErrorCode(rawValue: 510)
+    public static let removedFromCluster = ErrorCode(rawValue: 511)
+    public static let clusterDiverged = ErrorCode(rawValue: 512)
 
     // MARK: 600–699: programs
     public static let programEngineMissing = ErrorCode(rawValue: 600)
@@ -146,6 +149,7 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
         500: "memory_limit", 501: "disk_full", 502: "log_damaged", 503: "sync_failed",
         504: "storage_failed", 505: "data_directory_in_use", 506: "shutting_down",
         507: "invalid_configuration", 508: "stopped", 509: "not_leader",
+        510: "membership_busy", 511: "removed_from_cluster", 512: "cluster_diverged",
         600: "program_engine_missing", 601: "invalid_program", 602: "program_too_large",
         603: "program_init_failed", 604: "invalid_program_image", 605: "program_faulting",
         610: "program_build_failed",

@@ -14,7 +14,7 @@ struct Thalweg: AsyncParsableCommand {
             Serve.self, TopicCommand.self, Get.self, Put.self, Retract.self, Sync.self, Watch.self,
             Scan.self, Count.self, HistoryCommand.self, DiffCommand.self, Chat.self, Status.self,
             ProgramCommand.self,
-            Verify.self, Bench.self, BenchSink.self,
+            Verify.self, Sim.self, Bench.self, BenchSink.self,
         ])
 
     /// Exit status: 1 for what failed, 2 for a command line that makes no sense.

@@ -84,6 +84,9 @@ enum ErrorDocument {
         507: "The configuration is not possible; the message names the setting.",
         508: "The server or the client has stopped.",
         509: "This node does not lead; ask the one that does.",
+        510: "Another change of the cluster's members is under way, or the new one lags too far.",
+        511: "The node was removed from its cluster; it may come back only as a new one.",
+        512: "Nodes disagree about what was committed: this one stops before it spreads.",
         600:
             "The library that runs programs is not there, or is another version: `sh scripts/get-wasmtime.sh`.",
         601: "The module is not one that can be a program; the message says why.",

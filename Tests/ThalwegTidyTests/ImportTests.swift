@@ -11,6 +11,9 @@ import Testing
         "ThalwegEngine": ["ThalwegModel", "ThalwegWire", "ThalwegFilter", "CThalwegShims"],
         "ThalwegLog": ["ThalwegModel", "CThalwegShims"],
         "ThalwegPrograms": ["ThalwegModel", "ThalwegEngine", "CThalwegShims", "CWasmtime"],
+        "ThalwegCluster": [
+            "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegLog", "CThalwegShims", "CRaft",
+        ],
         "ThalwegServer": [
             "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
             "ThalwegPrograms", "NIOCore", "NIOPosix", "Logging", "ServiceLifecycle",
@@ -27,8 +30,8 @@ import Testing
         ],
         "thalweg": [
             "ThalwegModel", "ThalwegWire", "ThalwegLog", "ThalwegServer", "ThalwegClient",
-            "ThalwegBench", "ArgumentParser", "Logging", "ServiceLifecycle", "UnixSignals",
-            "Foundation",
+            "ThalwegBench", "ThalwegCluster", "ArgumentParser", "Logging", "ServiceLifecycle",
+            "UnixSignals", "Foundation",
         ],
     ]
 

@@ -16,7 +16,8 @@ final class SnapshotFile {
     private var payloadBytes: UInt64 = 0
 
     init(
-        storage: any Storage, logID: UInt64, index: UInt64, syncBytes: Int
+        storage: any Storage, logID: UInt64, index: UInt64, place: SnapshotPlace = SnapshotPlace(),
+        syncBytes: Int
     ) throws(ThalwegError) {
         self.storage = storage
         self.syncBytes = UInt64(syncBytes)
@@ -25,9 +26,16 @@ final class SnapshotFile {
         buffer = RawBuffer(count: SnapshotFormat.blockHeaderBytes + SnapshotFormat.blockBytes)
         file = try storage.open(name + ".tmp", .create)
         let header = RawBuffer(count: SnapshotFormat.headerBytes)
-        SnapshotFormat.storeHeader(to: header.base, logID: logID, index: index)
+        SnapshotFormat.storeHeader(to: header.base, logID: logID, index: index, place: place)
         do {
             try file.writeFully(header.bytes(0..<header.count), at: 0)
+            if !place.membership.isEmpty {
+                precondition(place.membership.count <= SnapshotFormat.blockBytes, "checked before")
+                let start = SnapshotFormat.blockHeaderBytes
+                buffered = place.membership.count
+                buffer.mutableBytes(start..<start + buffered).copyBytes(from: place.membership)
+                try flush(.membership)
+            }
         } catch {
             file.close()
             throw error
@@ -52,6 +60,12 @@ final class SnapshotFile {
 
     /// Makes the snapshot durable under its name.
     func finish() throws(ThalwegError) {
+        try complete()
+        try publish()
+    }
+
+    /// Writes the end and makes the bytes durable.
+    func complete() throws(ThalwegError) {
         if buffered > 0 { try flush(.data) }
         // Safe: the buffer has room for a header and the two totals.
         let totals = buffer.base + SnapshotFormat.blockHeaderBytes
@@ -61,6 +75,10 @@ final class SnapshotFile {
         try flush(.end)
         try file.synchronize()
         file.close()
+    }
+
+    /// Gives the complete file its name.
+    func publish() throws(ThalwegError) {
         try storage.rename(name + ".tmp", to: name)
         try storage.synchronizeDirectory()
     }

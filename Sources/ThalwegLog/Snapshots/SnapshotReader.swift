@@ -8,12 +8,16 @@ public final class SnapshotReader {
     /// Bytes that all blocks together hold.
     public let byteCount: UInt64
     public let name: String
+    /// Its place in the history of leaders.
+    public let place: SnapshotPlace
     let logID: UInt64
     private let file: any StorageFile
     private let seed: UInt32
     private let blockCount: UInt64
     private let endOffset: UInt64
-    private var offset = UInt64(SnapshotFormat.headerBytes)
+    /// Where the first block of data begins.
+    private let dataOffset: UInt64
+    private var offset: UInt64
     private var blocks: UInt64 = 0
     private var bytesGiven: UInt64 = 0
     private let scratch = RawBuffer(count: 64)
@@ -51,6 +55,12 @@ public final class SnapshotReader {
             throw .damaged(name, at: 24, "it is of entry \(index), its name says else")
         }
         seed = Checksum.seed(logID, index)
+        var place = SnapshotPlace()
+        place.term = bytes.littleEndian64(at: 32)
+        place.membershipIndex = bytes.littleEndian64(at: 40)
+        (place.membership, dataOffset) = try Self.membership(file, name, seed, scratch)
+        self.place = place
+        offset = dataOffset
 
         _ = try file.readFully(into: scratch, at: endOffset, count: endBytes)
         let payload = scratch.bytes(SnapshotFormat.blockHeaderBytes..<endBytes)
@@ -64,6 +74,35 @@ public final class SnapshotReader {
     }
 
     deinit { file.close() }
+
+    /// The block of members behind the header, if there is one, and where the data begins.
+    private static func membership(
+        _ file: any StorageFile, _ name: String, _ seed: UInt32, _ scratch: RawBuffer
+    ) throws(ThalwegError) -> ([UInt8], UInt64) {
+        let start = UInt64(SnapshotFormat.headerBytes)
+        let headerBytes = SnapshotFormat.blockHeaderBytes
+        guard try file.readFully(into: scratch, at: start, count: headerBytes) == headerBytes else {
+            throw .damaged(name, at: start, "the file ends within a block")
+        }
+        // Safe: the scratch buffer holds the block's header.
+        let header = UnsafeRawPointer(scratch.base)
+        guard header.littleEndian32(at: 8) == SnapshotFormat.Kind.membership.rawValue else {
+            return ([], start)
+        }
+        let length = Int(header.littleEndian32(at: 0))
+        guard length > 0, length <= SnapshotFormat.blockBytes else {
+            throw .damaged(name, at: start, "a block's header is wrong")
+        }
+        let payload = RawBuffer(count: length)
+        let read = try file.readFully(
+            into: payload, at: start + UInt64(headerBytes), count: length)
+        let bytes = payload.bytes(0..<length)
+        guard read == length,
+            SnapshotFormat.checksum(header: header, payload: bytes, seed: seed)
+                == header.littleEndian32(at: 4)
+        else { throw .damaged(name, at: start, "the block of members is wrong") }
+        return (Array(bytes), start + UInt64(headerBytes + length))
+    }
 
     /// The next block, nil after the last. Throws `logDamaged` or `storageFailed`.
     public func next() throws(ThalwegError) -> [UInt8]? {
@@ -106,7 +145,7 @@ public final class SnapshotReader {
     /// Reads everything from here to the end; throws as `next`.
     func verify() throws(ThalwegError) {
         while try nextLent() != nil {}
-        offset = UInt64(SnapshotFormat.headerBytes)
+        offset = dataOffset
         blocks = 0
         bytesGiven = 0
     }

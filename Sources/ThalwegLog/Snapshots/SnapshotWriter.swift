@@ -31,16 +31,19 @@ public final class SnapshotWriter: Sendable {
     private let storage: any Storage
     private let logID: UInt64
     private let options: LogOptions
+    private let place: SnapshotPlace
     private let events: Events
     private let state: Monitor<State>
 
     init(
-        storage: any Storage, logID: UInt64, index: UInt64, options: LogOptions, events: Events
+        storage: any Storage, logID: UInt64, index: UInt64, place: SnapshotPlace = SnapshotPlace(),
+        options: LogOptions, events: Events
     ) {
         self.storage = storage
         self.logID = logID
         self.index = index
         self.options = options
+        self.place = place
         self.events = events
         state = Monitor(State())
     }
@@ -156,7 +159,8 @@ public final class SnapshotWriter: Sendable {
 
     private func write() throws(ThalwegError) {
         let file = try SnapshotFile(
-            storage: storage, logID: logID, index: index, syncBytes: options.snapshotSyncBytes)
+            storage: storage, logID: logID, index: index, place: place,
+            syncBytes: options.snapshotSyncBytes)
         do throws(ThalwegError) {
             while true {
                 switch nextWork() {

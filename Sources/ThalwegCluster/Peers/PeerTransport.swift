@@ -1,0 +1,13 @@
+/// How nodes reach one another. Frames may be lost, doubled and reordered; they arrive whole or not
+/// at all, and only from who it says (the connection proves it).
+public protocol PeerTransport: AnyObject, Sendable {
+    /// Begins to take frames from others. `receive` may be called on any thread and does not block.
+    func start(receive: @escaping @Sendable (_ frame: [UInt8]) -> Void)
+
+    /// Sends a frame if the peer can be reached, without blocking. What would make a peer's queue
+    /// exceed its bound is dropped: consensus sends again what still matters.
+    func send(_ frame: [UInt8], to peer: Member)
+
+    /// Ends; no frame is received afterwards.
+    func stop()
+}

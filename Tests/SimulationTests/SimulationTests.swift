@@ -1,0 +1,60 @@
+import Testing
+import ThalwegCluster
+
+@Suite("Simulated clusters", .enabled(if: ConsensusCore.isAvailable))
+struct SimulationTests {
+    static func run(
+        _ seed: UInt64, milliseconds: UInt64 = 4_000,
+        _ change: (inout SimulationOptions) -> Void = { _ in }
+    ) throws -> SimulationReport {
+        var options = SimulationOptions(seed: seed)
+        options.nodes = 1 + Int(seed % 5)
+        options.milliseconds = milliseconds
+        change(&options)
+        return try Simulation(options).run()
+    }
+
+    @Test(arguments: 0..<20)
+    func everythingAtOnce(part: UInt64) throws {
+        for seed in part * 10..<part * 10 + 10 {
+            let report = try Self.run(seed, milliseconds: 1_500) { $0.calmMilliseconds = 4_500 }
+            #expect(report.failures == [], "seed \(seed)")
+            #expect(report.acknowledged > 20, "seed \(seed) got nowhere")
+        }
+    }
+
+    @Test(arguments: SimulationFault.allCases)
+    func oneKindOfFault(fault: SimulationFault) throws {
+        let report = try Self.run(1_001) {
+            $0.faults = [fault]
+            $0.nodes = 3
+        }
+        #expect(report.failures == [], "\(fault)")
+    }
+
+    /// Runs that found something, with what it was.
+    @Test(arguments: [
+        (25, "a leader that fell while it made its second voter was never elected again"),
+        (128, "a late message took the commit index back"),
+        (220, "a learner that had nothing yet was made a voter"),
+        (295, "a leader that removed itself and fell left a voter that waited for its vote"),
+        (926, "a pre-vote was refused without a word of the higher term"),
+        (1_055, "a snapshot was asked for between its last byte and its note in the log"),
+        (1_549, "an old rejection stopped replication for ever"),
+        (1_641, "the same, with two nodes"),
+        (1_900, "the same, and a learner stayed behind"),
+        (2_153, "a vote that one copy had counted before both did"),
+    ])
+    func whatOnceFailed(seed: UInt64, what: String) throws {
+        let report = try Self.run(seed, milliseconds: 6_000)
+        #expect(report.failures == [], "\(what)")
+    }
+
+    @Test func aSeedReplaysExactly() throws {
+        let first = try Self.run(7)
+        let second = try Self.run(7)
+        #expect(first.trace == second.trace)
+        #expect(first.messages == second.messages)
+        #expect(try Self.run(8).trace != first.trace)
+    }
+}
