@@ -126,7 +126,8 @@ let package = Package(
             name: "ThalwegClusterTests",
             dependencies: ["ThalwegCluster", "ThalwegLog", "ThalwegModel"]),
         .testTarget(
-            name: "ThalwegProgramsTests", dependencies: ["ThalwegPrograms", "ThalwegModel"],
+            name: "ThalwegProgramsTests",
+            dependencies: ["ThalwegPrograms", "ThalwegEngine", "ThalwegWire", "ThalwegModel"],
             exclude: ["Programs"]),
         .testTarget(
             name: "ThalwegClientTests",
