@@ -102,7 +102,9 @@ let package = Package(
         .target(name: "ThalwegRecords", dependencies: ["ThalwegClient", "ThalwegMacros"]),
         .target(
             name: "ThalwegBench",
-            dependencies: ["ThalwegModel", "ThalwegWire", histogram]),
+            dependencies: [
+                "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegPrograms", histogram,
+            ]),
         .executableTarget(
             name: "thalweg",
             dependencies: [
