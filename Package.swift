@@ -102,7 +102,9 @@ let package = Package(
         .target(name: "ThalwegRecords", dependencies: ["ThalwegClient", "ThalwegMacros"]),
         .target(
             name: "ThalwegBench",
-            dependencies: ["ThalwegModel", "ThalwegWire", histogram]),
+            dependencies: [
+                "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegPrograms", histogram,
+            ]),
         .executableTarget(
             name: "thalweg",
             dependencies: [
@@ -126,7 +128,8 @@ let package = Package(
             name: "ThalwegClusterTests",
             dependencies: ["ThalwegCluster", "ThalwegLog", "ThalwegModel"]),
         .testTarget(
-            name: "ThalwegProgramsTests", dependencies: ["ThalwegPrograms", "ThalwegModel"],
+            name: "ThalwegProgramsTests",
+            dependencies: ["ThalwegPrograms", "ThalwegEngine", "ThalwegWire", "ThalwegModel"],
             exclude: ["Programs"]),
         .testTarget(
             name: "ThalwegClientTests",

@@ -26,7 +26,8 @@ import Testing
         "ThalwegRecords": ["ThalwegClient", "ThalwegMacros"],
         "ThalwegClient": ["ThalwegModel", "ThalwegWire", "NIOCore", "NIOPosix"],
         "ThalwegBench": [
-            "ThalwegModel", "ThalwegWire", "ThalwegClient", "Histogram", "Foundation",
+            "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegPrograms", "ThalwegClient",
+            "Histogram", "Foundation",
         ],
         "thalweg": [
             "ThalwegModel", "ThalwegWire", "ThalwegLog", "ThalwegServer", "ThalwegClient",

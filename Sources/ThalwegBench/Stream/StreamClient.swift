@@ -8,7 +8,8 @@ final class StreamClient: @unchecked Sendable {
     private let topic: TopicID
     private let messages: Int
     private let inFlight: Int
-    private let value: [UInt8]
+    /// Of each key in turn, again and again.
+    private let values: [[UInt8]]
     private var writer = PackedBatchWriter(capacity: 4_096)
     /// When each message was handed to the socket.
     private var sentAt: [UInt64]
@@ -24,16 +25,39 @@ final class StreamClient: @unchecked Sendable {
         var errors: Int
     }
 
-    init(
+    /// - Parameter load: what the topic's program takes; `nil` where there is none.
+    convenience init(
         _ endpoint: Endpoint, topic: TopicID, session: UniqueID, messages: Int, inFlight: Int,
-        valueBytes: Int
+        valueBytes: Int, load: ProgramLoad?
+    ) throws {
+        let plain = (0..<valueBytes).map { UInt8(truncatingIfNeeded: $0) }
+        try self.init(
+            endpoint, topic: topic, session: session, messages: messages, inFlight: inFlight,
+            values: (0..<ProgramLoad.keys).map {
+                load?.value($0, putBytes: valueBytes) ?? plain
+            })
+    }
+
+    /// A client that writes the same value to every key.
+    convenience init(
+        _ endpoint: Endpoint, topic: TopicID, session: UniqueID, messages: Int, inFlight: Int,
+        value: [UInt8]
+    ) throws {
+        try self.init(
+            endpoint, topic: topic, session: session, messages: messages, inFlight: inFlight,
+            values: Array(repeating: value, count: Int(ProgramLoad.keys)))
+    }
+
+    private init(
+        _ endpoint: Endpoint, topic: TopicID, session: UniqueID, messages: Int, inFlight: Int,
+        values: [[UInt8]]
     ) throws {
         connection = try BenchConnection(
             endpoint, claim: .any, name: "bench-topic", session: session)
         self.topic = topic
         self.messages = messages
         self.inFlight = inFlight
-        value = (0..<valueBytes).map { UInt8(truncatingIfNeeded: $0) }
+        self.values = values
         sentAt = Array(repeating: 0, count: messages)
     }
 
@@ -59,7 +83,8 @@ final class StreamClient: @unchecked Sendable {
         writer.begin(
             topic, acknowledgement: .committedEach,
             numbering: WriteNumbering(number: UInt64(sent + 1), answered: UInt64(answered)))
-        value.withUnsafeBytes { writer.assert(key: UInt64(sent % 1_000), row: $0) }
+        let key = sent % values.count
+        values[key].withUnsafeBytes { writer.assert(key: UInt64(key), row: $0) }
         outgoing.append(contentsOf: writer.finish(requestID: UInt32(sent + 1)))
         sentAt[sent] = monotonicNanoseconds()
         sent += 1

@@ -13,7 +13,8 @@ public struct StreamOptions: Hashable, Sendable {
     public var sequentialMessages = 2_000
     /// Bytes of a value.
     public var valueBytes = 16
-    /// The program that runs in the topic; `nil` for none.
+    /// The program that runs in the topic, by the name of an example or the path of a module; `nil`
+    /// for none.
     public var program: String?
     public var quiet = false
     public var commandLine: [String] = []
@@ -26,10 +27,5 @@ public struct StreamOptions: Hashable, Sendable {
         // A session's answers are kept for twice as many.
         try LoadOptions.check("--in-flight", inFlight, 1...32_768)
         try LoadOptions.check("--value-bytes", valueBytes, 0...65_536)
-        guard program == nil else {
-            throw ThalwegError(
-                .notSupported, "this version of the server runs no programs in topics",
-                advice: "leave --program out")
-        }
     }
 }

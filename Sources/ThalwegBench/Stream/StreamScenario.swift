@@ -33,11 +33,13 @@ private final class StreamRun {
     private let progress: Progress
     private var random: WyRand
     private var cells = 0
+    private let load: ProgramLoad?
     let fsync: String
 
     init(_ options: StreamOptions, _ server: MeasuredServer) throws {
         self.options = options
         self.server = server
+        load = try options.program.map { try ProgramLoad($0) }
         control = try BenchConnection(server.endpoint, claim: .readOnly, name: "bench")
         progress = Progress(quiet: options.quiet)
         random = WyRand(seed: UInt64(wallMicroseconds()))
@@ -58,11 +60,12 @@ private final class StreamRun {
                 name: "bench-topic-\(random.next())", keyKind: .u64, schema: nil,
                 options: TopicOptions(writes: .every, history: .forever))
         )
+        if let load { try deploy(load, topic.definition.name, topic.id) }
         let clients = try (0..<count).map { _ in
             try StreamClient(
                 server.endpoint, topic: topic.id,
                 session: UniqueID(high: random.next() | 1, low: random.next()),
-                messages: messages, inFlight: inFlight, valueBytes: options.valueBytes)
+                messages: messages, inFlight: inFlight, valueBytes: options.valueBytes, load: load)
         }
         let before = try control.status()
         let cpuBefore = server.cpuNanoseconds
@@ -80,6 +83,23 @@ private final class StreamRun {
             })
     }
 
+    /// Puts the program into the topic, and the first values that its load needs.
+    private func deploy(_ load: ProgramLoad, _ name: String, _ topic: TopicID) throws {
+        _ = try control.request(
+            DeployProgram(
+                topic: name, name: load.name, loadsRecords: false, arguments: [],
+                module: load.module),
+            answer: ProgramList.self)
+        guard let first = load.first else { return }
+        let teller = try StreamClient(
+            server.endpoint, topic: topic,
+            session: UniqueID(high: random.next() | 1, low: random.next()),
+            messages: Int(ProgramLoad.keys), inFlight: 1_000, value: first)
+        guard try teller.run().errors == 0 else {
+            throw ThalwegError(.invalidConfiguration, "'\(load.name)' refused its first writes")
+        }
+    }
+
     private func summary(
         _ done: [(value: StreamClient.Result, cpuNanoseconds: UInt64)], _ messages: Int,
         _ inFlight: Int, _ counters: ServerCounters, cpu: Double?
@@ -92,7 +112,7 @@ private final class StreamRun {
         let syncs = counters.grown("fsyncs")
         let clientCPU = done.reduce(0) { $0 + $1.cpuNanoseconds }
         return StreamCell(
-            clients: done.count, messages: messages, program: options.program,
+            clients: done.count, messages: messages, program: load?.name,
             inFlight: inFlight, usPerMessage: Double(end - start) / 1_000 / total,
             p50Us: latencies.latencies?.p50Us ?? 0, p99Us: latencies.latencies?.p99Us ?? 0,
             fsyncs: syncs, messagesPerFsync: syncs.map { total / Double(max($0, 1)) },

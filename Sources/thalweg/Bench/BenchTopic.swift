@@ -20,7 +20,7 @@ struct BenchTopic: ParsableCommand {
     @Option(help: "Bytes of a value.")
     var valueBytes: Int?
 
-    @Option(help: "The program that runs in the topic.")
+    @Option(help: "A program in the topic: an example of 'make modules', or the path of a module.")
     var program: String?
 
     @OptionGroup var common: BenchFlags

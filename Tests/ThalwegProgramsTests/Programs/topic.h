@@ -74,5 +74,8 @@ EXPORT(topic_batch) uint64_t topic_batch(const uint8_t *frames, uint32_t count) 
     frames += in->size;
     done++;
   }
-  return (uint64_t)done << 32 | output_size;
+  // What is left in memory may not depend on how many writes came in this call.
+  uint32_t size = output_size;
+  output_size = 0;
+  return (uint64_t)done << 32 | size;
 }

@@ -1,0 +1,21 @@
+import ThalwegModel
+
+/// What `thalweg bench program` can be told.
+public struct ProgramOptions: Hashable, Sendable {
+    /// One of the examples, or the path of a module.
+    public var program = "Transfer"
+    public var duration = Duration.seconds(5)
+    /// Writes in an entry of the log.
+    public var batch = 1_000
+    /// Bytes of a value, for a program that takes any.
+    public var valueBytes = 16
+    public var quiet = false
+    public var commandLine: [String] = []
+
+    public init() {}
+
+    func check() throws(ThalwegError) {
+        try LoadOptions.check("--batch", batch, 1...65_536)
+        try LoadOptions.check("--value-bytes", valueBytes, 0...65_536)
+    }
+}

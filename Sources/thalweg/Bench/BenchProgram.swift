@@ -1,0 +1,40 @@
+import ArgumentParser
+import ThalwegBench
+import ThalwegModel
+
+struct BenchProgram: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "program",
+        abstract: "Writes go through a program in the engine, on one core, without a server.")
+
+    @Option(help: "An example of 'make modules', such as Transfer, or the path of a module.")
+    var program: String?
+
+    @Option(help: "Writes in an entry.")
+    var batch: Int?
+
+    @Option(help: "Bytes of a value, for a program that takes any.")
+    var valueBytes: Int?
+
+    @Option(help: "How long to run: 10s, 500ms, 2m.")
+    var duration: String?
+
+    @Option(help: "Write the report as JSON to this file.")
+    var json: String?
+
+    @Flag(help: "No progress on the standard error.")
+    var quiet = false
+
+    func run() throws {
+        var options = ProgramOptions()
+        if let program { options.program = program }
+        if let batch { options.batch = batch }
+        if let valueBytes { options.valueBytes = valueBytes }
+        if let duration { options.duration = try DurationText.parse(duration) }
+        options.quiet = quiet
+        options.commandLine = CommandLine.arguments
+        let report = try runProgram(options)
+        write(report.table(), to: .standard)
+        if let json { try report.write(to: json) }
+    }
+}
