@@ -4,11 +4,11 @@ public import ThalwegModel
 public struct LogVerifier {
     /// What was read, and what is wrong.
     public struct Report: Sendable {
-        /// Segments and snapshots read.
+        /// Segments, snapshots and files of histories read.
         public var files = 0
         /// Entries in the segments that are needed.
         public var entries: UInt64 = 0
-        /// Payload bytes of those entries, and bytes in snapshots.
+        /// Payload bytes of those entries, and bytes in snapshots and histories.
         public var bytes: UInt64 = 0
         public var lastIndex: UInt64 = 0
         public var snapshotIndex: UInt64 = 0
@@ -19,13 +19,17 @@ public struct LogVerifier {
     }
 
     private let storage: any Storage
+    /// Where the histories' files are, on a real disk.
+    private let directory: String?
 
     public init(storage: any Storage) {
         self.storage = storage
+        directory = nil
     }
 
     public init(directory: String) throws(ThalwegError) {
         storage = try DiskStorage(path: directory)
+        self.directory = directory
     }
 
     /// Damage is in the report; thrown is what kept it from being made: `dataDirectoryInUse`
@@ -53,7 +57,20 @@ public struct LogVerifier {
             }
         }
         if let error = report.firstError, error.code == .storageFailed { throw error }
+        try readHistory(into: &report)
         return report
+    }
+
+    private func readHistory(into report: inout Report) throws(ThalwegError) {
+        guard let directory, HistoryShelf.isThere(directory: directory) else { return }
+        do throws(ThalwegError) {
+            let history = try HistoryShelf(directory: directory).verify()
+            report.files += history.files
+            report.bytes += UInt64(history.bytes)
+        } catch {
+            guard error.code != .storageFailed else { throw error }
+            report.firstError = report.firstError ?? error
+        }
     }
 
     /// Snapshots are read whole whether or not they serve. Of segments only the headers are left to

@@ -59,4 +59,17 @@ import ThalwegModel
         try shelf.remove(topic: 1, firstOffset: 2)
         #expect(try shelf.verify().files == 0)
     }
+
+    @Test func verifyingADirectoryReadsItsHistoryAndMakesNoFolder() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        #expect(try LogVerifier(directory: folder).verify().firstError == nil)
+        #expect(!FileManager.default.fileExists(atPath: folder + "/history"))
+        let path = try HistoryShelf(directory: folder).store(stretch(3, 17)).path
+        let whole = try LogVerifier(directory: folder).verify()
+        #expect(whole.firstError == nil && whole.files == 1 && whole.bytes == 160)
+        var damaged = try Data(contentsOf: URL(fileURLWithPath: path))
+        damaged[100] ^= 1
+        try damaged.write(to: URL(fileURLWithPath: path))
+        #expect(try LogVerifier(directory: folder).verify().firstError?.code == .logDamaged)
+    }
 }

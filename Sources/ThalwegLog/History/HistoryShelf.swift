@@ -1,4 +1,5 @@
 internal import CThalwegShims
+internal import Glibc
 public import ThalwegModel
 
 /// A stretch of history that is to be kept on disk.
@@ -30,8 +31,15 @@ public final class HistoryShelf: Sendable {
 
     /// - Parameter directory: the node's data directory.
     public init(directory: String) throws(ThalwegError) {
-        storage = try DiskStorage(path: directory + "/history")
+        storage = try DiskStorage(path: HistoryShelf.folder(directory))
     }
+
+    /// Whether the node ever made its shelf: to look at a directory without changing it.
+    static func isThere(directory: String) -> Bool {
+        access(folder(directory), F_OK) == 0
+    }
+
+    private static func folder(_ directory: String) -> String { directory + "/history" }
 
     /// Writes a stretch and maps it. Durable when it returns. Blocks.
     ///
