@@ -37,10 +37,10 @@ extension Program {
 
     /// A number that is the same exactly where the images are the same: to compare nodes with.
     public func stateHash() -> UInt64 {
-        var hash = StateHash()
+        var hash = StateMixer()
         var writer = ByteWriter()
         write(counters, &writer)
-        writer.bytes.withUnsafeBytes { hash.mix($0) }
+        writer.bytes.withUnsafeBytes { hash.mix(words: $0) }
         for global in instance.readGlobals() {
             hash.mix(UInt64(global.kind))
             hash.mix(global.bits)
@@ -48,7 +48,7 @@ extension Program {
         hash.mix(UInt64(instance.memoryBytes))
         forEachPage { place, page in
             hash.mix(UInt64(place))
-            hash.mix(page)
+            hash.mix(words: page)
         }
         return hash.value
     }

@@ -38,7 +38,7 @@ public final class Program {
     ///
     /// Throws `program_init_failed` with the program's code (as `value`) and message, or the trap;
     /// `invalid_program` if its buffers are not in its memory. Nothing is left then.
-    public init(
+    public convenience init(
         module: ProgramModule, arguments: [UInt8] = [], limits: ProgramLimits = ProgramLimits(),
         lookup: ((_ key: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer?)? = nil
     ) throws(ThalwegError) {
@@ -47,13 +47,7 @@ public final class Program {
                 .programTooLarge, "the arguments' size in bytes", value: arguments.count,
                 limit: ProgramLimits.inputBytes, advice: "give the program less, or write records")
         }
-        try Self.checkStack()
-        self.module = module
-        self.limits = limits
-        imports = ProgramImports()
-        imports.lookup = lookup
-        instance = try ProgramInstance(module, imports: imports, limits: limits)
-        imports.instance = instance
+        try self.init(module, limits, lookup)
         try initialise(arguments)
         imports.keepsAnswers = true
     }
@@ -61,9 +55,19 @@ public final class Program {
     /// Makes the program as it was when `image` was taken.
     ///
     /// Throws `invalid_program_image` if it is damaged, of another module, or beyond the limits.
-    public init(
+    public convenience init(
         module: ProgramModule, image: [UInt8], limits: ProgramLimits = ProgramLimits(),
         lookup: ((_ key: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer?)? = nil
+    ) throws(ThalwegError) {
+        try self.init(module, limits, lookup)
+        try restore(image)
+        imports.keepsAnswers = true
+    }
+
+    /// A fresh instance, before anything ran in it.
+    private init(
+        _ module: ProgramModule, _ limits: ProgramLimits,
+        _ lookup: ((_ key: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer?)?
     ) throws(ThalwegError) {
         try Self.checkStack()
         self.module = module
@@ -72,8 +76,6 @@ public final class Program {
         imports.lookup = lookup
         instance = try ProgramInstance(module, imports: imports, limits: limits)
         imports.instance = instance
-        try restore(image)
-        imports.keepsAnswers = true
     }
 
     /// Bytes of memory that it has now.

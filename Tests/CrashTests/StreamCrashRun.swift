@@ -36,14 +36,9 @@ struct StreamCrashRun {
             writers.append(Task { try await write(client, topic, writer) })
         }
         for round in 1...rounds {
-            let milliseconds = Int.random(in: 10...300, using: &random)
-            // The moment of the crash is what is random here; nothing waits for it.
-            try? await Task.sleep(for: .milliseconds(milliseconds))
-            server.crash()
-            let report = try LogVerifier(directory: data).verify()
-            try #require(report.firstError == nil, "seed \(seed), round \(round): \(report)")
-            // What a killed server leaves behind of its socket.
-            try? FileManager.default.removeItem(atPath: socket)
+            try await KillRound.run(
+                server, data: data, socket: socket, name: "seed \(seed), round \(round)",
+                random: &random)
             server = try ServerProcess(data: data, arguments: arguments)
         }
         var told: [Told] = []

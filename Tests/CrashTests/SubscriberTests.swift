@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 import ThalwegClient
+import ThalwegLog
 import ThalwegModel
 
 /// The server is killed again and again while subscribers are on. Each resumes by itself on the

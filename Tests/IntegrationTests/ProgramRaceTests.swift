@@ -1,5 +1,6 @@
 import Testing
 import ThalwegClient
+import ThalwegLog
 import ThalwegModel
 import ThalwegServer
 import ThalwegWire
@@ -68,7 +69,7 @@ import ThalwegWire
         let client: ThalwegClient
         let topic: Topic
         var balances: [Int64]
-        var random: SplitMix
+        var random: SeededGenerator
         var refused = 0
 
         mutating func work(_ transfers: Int) async throws -> Moved {
@@ -119,7 +120,7 @@ import ThalwegWire
                 tellers.append(
                     Teller(
                         client: own, topic: try await own.topic("accounts"), balances: expected,
-                        random: SplitMix(seed: seed &+ number)))
+                        random: SeededGenerator(seed: seed &+ number)))
             }
             for _ in 0..<10 {
                 let round = try await withThrowingTaskGroup(of: (Teller, Moved).self) { tasks in

@@ -2,6 +2,7 @@ import Foundation
 import Synchronization
 import Testing
 import ThalwegClient
+import ThalwegLog
 import ThalwegModel
 
 /// A connection that is cut at random places, again and again, while a client writes and listens.
@@ -147,8 +148,9 @@ import ThalwegModel
 
 /// Where each connection is cut: a function of the seed and the connection's number.
 enum CutPlan {
-    static func generator(seed: UInt64, _ number: UInt64) -> SeededWords {
-        SeededWords(state: seed &* 0x9E37_79B9_7F4A_7C15 &+ number &* 0xD134_2543_DE82_EF95)
+    static func generator(seed: UInt64, _ number: UInt64) -> SeededGenerator {
+        SeededGenerator(
+            seed: seed &* 0x9E37_79B9_7F4A_7C15 &+ number &* 0xD134_2543_DE82_EF95)
     }
 
     static func plan(seed: UInt64, connection: Int) -> CuttingProxy.Plan {
@@ -163,18 +165,5 @@ enum CutPlan {
             plan.toClient = Int.random(in: 1...longest, using: &random)
         }
         return plan
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct SeededWords: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
     }
 }

@@ -81,16 +81,9 @@ extension TopicState {
         // Out of the epoch while its memory grows.
         epoch.walk = nil
         let last = table.changes.last
-        var left = limit
-        var reached = last
-        table.changes.walk(after: walk.position) { offset, slot in
-            guard left > 0 else {
-                reached = offset - 1
-                return false
-            }
-            left -= 1
+        let reached = walkRecords(after: walk.position, limit: limit) { slot in
+            guard !epoch.marks.contains(slot) else { return }
             let record = table.record(slot)
-            guard record.isLast(offset), !epoch.marks.contains(slot) else { return true }
             let sources = newest(slot).sources
             if own.isAny(in: sources, table.sources) {
                 walk.found.append(slot)
@@ -99,7 +92,6 @@ extension TopicState {
                     walk.entryBytes += 2 * table.sources.members(sources).count
                 }
             }
-            return true
         }
         walk.position = reached
         epoch.walk = walk

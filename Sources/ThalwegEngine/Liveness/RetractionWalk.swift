@@ -74,19 +74,8 @@ extension TopicState {
         let last = table.changes.last
         // Slots first: merging makes windows, and may not happen in the middle of the walk.
         var found: [UInt32] = []
-        var left = limit
-        var reached = last
-        table.changes.walk(after: walk.position) { offset, slot in
-            guard left > 0 else {
-                reached = offset - 1
-                return false
-            }
-            left -= 1
-            let record = table.record(slot)
-            if record.isLast(offset), lost.isAny(in: newest(slot).sources, table.sources) {
-                found.append(slot)
-            }
-            return true
+        let reached = walkRecords(after: walk.position, limit: limit) { slot in
+            if lost.isAny(in: newest(slot).sources, table.sources) { found.append(slot) }
         }
         walk.position = reached
         if isStream {

@@ -2,29 +2,6 @@
 // How a module runs is another room's; the engine is given somebody who can make one.
 public import ThalwegModel
 
-/// One write as a topic's program sees it. Lent until it is appended.
-public struct ProgramInput {
-    public enum Operation: UInt8, Sendable {
-        case put = 1
-        case patch = 2
-        case delete = 3
-    }
-
-    public var operation: Operation
-    public var source: SourceID
-    /// The write's number in the topic's order of input: 1, 2, 3….
-    public var number: UInt64
-    public var time: Timestamp
-    public var session: UInt64
-    /// The fields that a patch sets.
-    public var mask: UInt64
-    /// Without a length in front.
-    public var key: UnsafeRawBufferPointer
-    /// The row; of a patch, a row with defaults in the fields that it does not set.
-    public var value: UnsafeRawBufferPointer
-    public var metadata: UnsafeRawBufferPointer
-}
-
 /// What a program said about one write.
 public struct ProgramJudgement: Hashable, Sendable {
     /// In the order of appending.
@@ -72,7 +49,7 @@ public protocol TopicProgram: AnyObject {
     func removeAll()
 
     /// Throws `record_too_large` and its like; then nothing was appended.
-    func append(_ input: ProgramInput) throws(ThalwegError)
+    func append(_ write: ProgramWrite) throws(ThalwegError)
 
     /// Runs the program on writes from index `first`, as many as it takes at once; gives how many.
     /// Their judgements are read before it runs again, and what they say is applied.

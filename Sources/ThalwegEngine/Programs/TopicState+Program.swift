@@ -58,10 +58,10 @@ extension TopicState {
         _ write: WriteCursor, _ batch: StreamBatch, _ program: any TopicProgram
     ) throws(ThalwegError) {
         inputs += 1
-        var input = ProgramInput(
-            operation: .put, source: SourceID(batch.source), number: inputs,
-            time: Timestamp(microseconds: appliedTime), session: batch.session.low, mask: 0,
-            key: plain(write.key), value: write.body, metadata: .empty)
+        var input = ProgramWrite(
+            .put, source: SourceID(batch.source), offset: inputs,
+            time: Timestamp(microseconds: appliedTime), session: batch.session.low,
+            key: plain(write.key), value: write.body)
         if write.hasExtras, let metadata = write.metadata { input.metadata = metadata }
         switch write.operation {
         case .assert:
@@ -217,11 +217,9 @@ extension TopicState {
         for slot in slots {
             let record = table.record(slot)
             try running.append(
-                ProgramInput(
-                    operation: .put, source: .none, number: 0,
-                    time: Timestamp(microseconds: appliedTime), session: 0, mask: 0,
-                    key: plain(table.shape.key(record)), value: table.shape.row(record),
-                    metadata: .empty))
+                ProgramWrite(
+                    .put, offset: 0, time: Timestamp(microseconds: appliedTime),
+                    key: plain(table.shape.key(record)), value: table.shape.row(record)))
         }
         try running.loadRecords()
         running.removeAll()

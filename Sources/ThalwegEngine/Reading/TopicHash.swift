@@ -52,28 +52,3 @@ extension TopicState {
         return hash.value
     }
 }
-
-/// Mixes words and bytes into one number.
-struct StateMixer {
-    private(set) var value: UInt64 = 0x9e37_79b9_7f4a_7c15
-
-    @inline(__always) mutating func mix(_ word: UInt64) {
-        let product = (value ^ word).multipliedFullWidth(by: 0xd6e8_feb8_6659_fd93)
-        value = product.high ^ product.low &+ 0x2545_f491_4f6c_dd1d
-    }
-
-    /// The bytes, and how many they are.
-    mutating func mix(_ bytes: UnsafeRawBufferPointer) {
-        mix(UInt64(bytes.count))
-        var place = 0
-        // Safe: loads end within the bytes.
-        while place + 8 <= bytes.count {
-            mix(UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)))
-            place += 8
-        }
-        guard place < bytes.count else { return }
-        var last: UInt64 = 0
-        for byte in bytes[place...].reversed() { last = last << 8 | UInt64(byte) }
-        mix(last)
-    }
-}

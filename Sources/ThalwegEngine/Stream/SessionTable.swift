@@ -171,11 +171,7 @@ extension SessionAnswer {
         writer.integer(number)
         writer.integer(count)
         writer.integer(lastOffset)
-        writer.integer(counts.accepted)
-        writer.integer(counts.unchanged)
-        writer.integer(counts.rejected)
-        writer.integer(counts.failed)
-        writer.integer(counts.invalid)
+        counts.encode(into: &writer)
         writer.integer(UInt32(results.count))
         for result in results {
             writer.integer(result.verdict.rawValue)
@@ -194,12 +190,7 @@ extension SessionAnswer {
         number = try reader.integer()
         count = try reader.integer()
         lastOffset = try reader.integer()
-        counts = VerdictCounts()
-        counts.accepted = try reader.integer()
-        counts.unchanged = try reader.integer()
-        counts.rejected = try reader.integer()
-        counts.failed = try reader.integer()
-        counts.invalid = try reader.integer()
+        counts = try VerdictCounts(from: &reader)
         results = []
         for _ in 0..<(try reader.integer(UInt32.self)) {
             guard let verdict = Verdict(rawValue: try reader.integer()) else {

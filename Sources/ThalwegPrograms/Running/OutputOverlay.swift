@@ -1,3 +1,5 @@
+import ThalwegModel
+
 /// What a program emitted so far in the batch that it is in, for its own look-ups.
 ///
 /// Only for programs that import `topic.get`: they get a patch or a delete as the last write of a

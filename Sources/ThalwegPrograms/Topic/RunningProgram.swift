@@ -32,18 +32,8 @@ public final class RunningProgram: TopicProgram {
         batch.removeAll()
     }
 
-    public func append(_ input: ProgramInput) throws(ThalwegError) {
-        let operation: ProgramWrite.Operation =
-            switch input.operation {
-            case .put: .put
-            case .patch: .patch
-            case .delete: .delete
-            }
-        try batch.append(
-            ProgramWrite(
-                operation, source: input.source, offset: input.number, time: input.time,
-                session: input.session, mask: input.mask, key: input.key, value: input.value,
-                metadata: input.metadata))
+    public func append(_ write: ProgramWrite) throws(ThalwegError) {
+        try batch.append(write)
     }
 
     public func run(

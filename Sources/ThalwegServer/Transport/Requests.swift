@@ -59,7 +59,7 @@ extension ClientConnection {
             case .deployProgram:
                 deployProgram(try DeployProgram(payload), requestID)
             case .removeProgram:
-                removeProgram(try RemoveProgram(payload).topic, requestID)
+                removeProgram(try RemoveProgram(payload).name, requestID)
             case .describePrograms:
                 describePrograms(try DescribePrograms(payload).topic, requestID)
             default:

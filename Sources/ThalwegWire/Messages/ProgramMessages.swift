@@ -52,28 +52,14 @@ public struct DeployProgram: Message {
     }
 }
 
-/// Takes a topic's program away: `text topic`. Records stay, the program's memory goes.
-public struct RemoveProgram: Message {
+/// Takes a topic's program away. Records stay, the program's memory goes.
+public struct RemoveProgram: TopicNameMessage {
     public static var frameType: FrameType { .removeProgram }
+    /// Of the topic.
+    public var name: String
 
-    public var topic: String
-
-    public init(_ topic: String) {
-        self.topic = topic
-    }
-
-    public func check() throws(ThalwegError) {
-        try Name.check(topic, of: "topic")
-    }
-
-    public func encode(into writer: inout ByteWriter) {
-        writer.text(topic)
-    }
-
-    public init(from reader: inout ByteReader) throws(ThalwegError) {
-        topic = try reader.text()
-        try Name.check(topic, of: "topic")
-        try reader.finish()
+    public init(_ name: String) {
+        self.name = name
     }
 }
 

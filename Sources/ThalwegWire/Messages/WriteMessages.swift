@@ -42,6 +42,23 @@ public struct VerdictCounts: Hashable, Sendable {
 
     public init() {}
 
+    /// Encoded: u32 × 5, in the order of the properties.
+    public init(from reader: inout ByteReader) throws(ThalwegError) {
+        accepted = try reader.integer()
+        unchanged = try reader.integer()
+        rejected = try reader.integer()
+        failed = try reader.integer()
+        invalid = try reader.integer()
+    }
+
+    public func encode(into writer: inout ByteWriter) {
+        writer.integer(accepted)
+        writer.integer(unchanged)
+        writer.integer(rejected)
+        writer.integer(failed)
+        writer.integer(invalid)
+    }
+
     public mutating func add(_ verdict: Verdict) {
         switch verdict {
         case .accepted: accepted += 1
@@ -106,11 +123,7 @@ public struct Committed: Message {
 
     public func encode(into writer: inout ByteWriter) {
         writer.integer(lastOffset.rawValue)
-        writer.integer(counts.accepted)
-        writer.integer(counts.unchanged)
-        writer.integer(counts.rejected)
-        writer.integer(counts.failed)
-        writer.integer(counts.invalid)
+        counts.encode(into: &writer)
         writer.integer(UInt32(results.count))
         for result in results {
             writer.integer(result.verdict.rawValue)
@@ -129,12 +142,7 @@ public struct Committed: Message {
 
     public init(from reader: inout ByteReader) throws(ThalwegError) {
         lastOffset = Offset(try reader.integer())
-        counts = VerdictCounts()
-        counts.accepted = try reader.integer()
-        counts.unchanged = try reader.integer()
-        counts.rejected = try reader.integer()
-        counts.failed = try reader.integer()
-        counts.invalid = try reader.integer()
+        counts = try VerdictCounts(from: &reader)
         let count = try reader.count(ofAtLeast: WriteResult.size, "results")
         results = []
         results.reserveCapacity(count)

@@ -1,6 +1,4 @@
-public import ThalwegModel
-
-/// One write as a program sees it. Its bytes are borrowed until it is in a batch.
+/// One write as a topic's program sees it. Its bytes are borrowed until it is in a batch.
 @frozen public struct ProgramWrite {
     @frozen public enum Operation: UInt8, Sendable {
         case put = 1
@@ -18,8 +16,10 @@ public import ThalwegModel
     public var session: UInt64
     /// The fields that a patch sets.
     public var mask: UInt64
+    /// Without a length in front.
     public var key: UnsafeRawBufferPointer
-    /// The whole row, also of a patch; empty for a delete.
+    /// The whole row; of a patch, one with defaults in the fields that it does not set; empty for a
+    /// delete.
     public var value: UnsafeRawBufferPointer
     public var metadata: UnsafeRawBufferPointer
 
