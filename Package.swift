@@ -93,7 +93,8 @@ let package = Package(
             name: "ThalwegServer",
             dependencies: [
                 "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
-                "ThalwegPrograms", nioCore, nioPosix, logging, lifecycle, configuration,
+                "ThalwegPrograms", "ThalwegCluster", nioCore, nioPosix, logging, lifecycle,
+                configuration,
             ]),
         .macro(name: "ThalwegMacros", dependencies: [syntaxMacros, compilerPlugin]),
         .target(
@@ -149,8 +150,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "ThalwegServer", "ThalwegClient", "ThalwegPrograms", "ThalwegLog", "ThalwegWire",
-                "ThalwegModel", logging,
+                "ThalwegServer", "ThalwegClient", "ThalwegCluster", "ThalwegPrograms", "ThalwegLog",
+                "ThalwegWire", "ThalwegModel", logging,
             ]),
         .testTarget(
             name: "CrashTests",

@@ -4,6 +4,7 @@ import NIOCore
 import NIOPosix
 public import ServiceLifecycle
 import Synchronization
+public import ThalwegCluster
 import ThalwegEngine
 import ThalwegLog
 public import ThalwegModel
@@ -149,6 +150,10 @@ public final class Server: Sendable {
         try channel.pipeline.syncOperations.addHandler(
             ClientConnection(node: node, logger: logger, refusal: refusal))
     }
+
+    /// The log that this node keeps with others: its members, and who leads; `nil` for a node that
+    /// stands alone.
+    public var replicatedLog: ReplicatedLog? { node.log as? ReplicatedLog }
 
     /// Ends when the log has failed: the error, after which the process should end.
     public func waitForFailure() async -> ThalwegError {

@@ -1,5 +1,4 @@
 import NIOCore
-import Synchronization
 import ThalwegEngine
 import ThalwegModel
 import ThalwegWire
@@ -40,6 +39,7 @@ extension ClientConnection {
         for partition in partitions {
             inOrder(partition) { partition in
                 do throws(ThalwegError) {
+                    try partition.checkLeads()
                     try partition.partition.beginEpoch(topic, source: source, number: number)
                 } catch {
                     failure.note(error)
@@ -134,16 +134,5 @@ extension ClientConnection {
     ) {
         if partition.loop === channel?.eventLoop { return body(partition) }
         partition.loop.execute { body(partition) }
-    }
-}
-
-/// The first of several things that failed, from whatever threads.
-private final class FirstFailure: Sendable {
-    private let first = Mutex<ThalwegError?>(nil)
-
-    var error: ThalwegError? { first.withLock { $0 } }
-
-    func note(_ error: ThalwegError) {
-        first.withLock { $0 = $0 ?? error }
     }
 }

@@ -60,16 +60,17 @@ extension ClientConnection {
         }
     }
 
-    private func welcome(_ result: Result<SourceID, ThalwegError>, _ requestID: UInt32) {
+    private func welcome(_ result: Result<HeldSource, ThalwegError>, _ requestID: UInt32) {
         switch result {
         case .failure(let error):
             fail(error, requestID)
-        case .success(let source):
+        case .success(let held):
             if case .closed = state {
-                release(source)
+                release(held)
                 return
             }
-            self.source = source
+            let source = held.source
+            self.held = held
             facts?.identity.withLock { $0.source = source }
             state = .open
             watchSilence()

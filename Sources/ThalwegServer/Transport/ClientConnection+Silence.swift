@@ -51,9 +51,9 @@ extension ClientConnection {
     }
 
     /// The claim of a source ends with its connection.
-    func release(_ source: SourceID) {
-        guard source != .none else { return }
+    func release(_ held: HeldSource) {
+        guard held.source != .none else { return }
         let heardAt = Int64(silence.heardAt.uptimeNanoseconds / 1_000)
-        node.catalog.loop.execute { [node] in node.catalog.release(source, heardAt: heardAt) }
+        node.catalog.loop.execute { [node] in node.catalog.release(held, heardAt: heardAt) }
     }
 }

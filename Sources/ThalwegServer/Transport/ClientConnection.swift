@@ -30,7 +30,8 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     var unflushed: Set<TopicID> = []
     var subscriptions = ConnectionSubscriptions()
     var epochs = ConnectionEpochs()
-    var source = SourceID.none
+    var held = HeldSource.none
+    var source: SourceID { held.source }
     /// Whose numbered writes these are; all zero for nobody's.
     var session = UniqueID(high: 0, low: 0)
     var silence = Silence()
@@ -70,7 +71,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         let address = remote?.ipAddress.map { "\($0):\(remote?.port ?? 0)" } ?? "unix"
         let facts = ConnectionFacts(address: address, since: .now)
         self.facts = facts
-        node.opened(context.channel, facts)
+        node.opened(self, context.channel, facts)
         if let refusal { return fail(refusal) }
         // A peer that says nothing must not hold a connection for ever.
         let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -94,7 +95,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         abandonEpochs()
         state = .closed
         partial = []
-        release(source)
+        release(held)
         context.fireChannelInactive()
     }
 

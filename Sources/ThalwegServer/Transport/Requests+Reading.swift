@@ -88,7 +88,8 @@ extension ClientConnection {
         _ body: @escaping @Sendable (PartitionLoop) throws(ThalwegError) -> Void
     ) {
         if let system = node.system.named(topic) {
-            return node.system.freshen(system) { [self] in
+            return node.system.freshen(system) { [self] error in
+                if let error { return refuse(error, requestID) }
                 look(offset, of: topic, requestID, body)
             }
         }
