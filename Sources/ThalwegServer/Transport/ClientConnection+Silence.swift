@@ -16,13 +16,19 @@ struct Silence {
 extension ClientConnection {
     /// Looks when the deadline would be over, and again as often as something came meanwhile.
     func watchSilence() {
-        guard silence.deadline > .zero, let loop = channel?.eventLoop else { return }
+        guard silence.deadline > .zero else { return }
         let due = silence.heardAt + silence.deadline
-        let bound = NIOLoopBound(self, eventLoop: loop)
-        loop.scheduleTask(deadline: max(due, .now())) { bound.value.judgeSilence(due) }
+        judgeSilence(at: max(due, .now()), due)
+    }
+
+    private func judgeSilence(at time: NIODeadline, _ due: NIODeadline) {
+        outlet.loop?.scheduleTask(deadline: time) { [self] in
+            onOwnLoop { $0.judgeSilence(due) }
+        }
     }
 
     private func judgeSilence(_ due: NIODeadline) {
+        if case .moving = state { return judgeSilence(at: .now() + .milliseconds(1), due) }
         guard let channel, channel.isActive else { return }
         let now = NIODeadline.now()
         if now - silence.heardAt < silence.deadline {
@@ -39,9 +45,7 @@ extension ClientConnection {
             silence.isProbed = true
             channel.read()
             let again = now + .nanoseconds(max(silence.deadline.nanoseconds / 4, 1))
-            let bound = NIOLoopBound(self, eventLoop: channel.eventLoop)
-            channel.eventLoop.scheduleTask(deadline: again) { bound.value.judgeSilence(again) }
-            return
+            return judgeSilence(at: again, again)
         }
         fail(
             ThalwegError(
