@@ -5,8 +5,9 @@ import ThalwegWire
 /// One client reads one record after the other while others write: `thalweg bench read`.
 ///
 /// Closed loop, one request under way. Every 128 reads alternate with 128 round trips of the
-/// same bytes to a bare echo server on the same machine, and with 128 reads of a replica that
-/// follows the topic in this process, so all see the same noise.
+/// same bytes to each of two bare echo servers on the same machine, one that waits for all its
+/// connections and one that blocks in each, and with 128 reads of a replica that follows the topic
+/// in this process, so all see the same noise.
 public func runRead(_ options: ReadOptions) async throws -> ReadReport {
     try options.load.check()
     for rate in options.rates { try LoadOptions.check("--rate", rate, 0...1_000_000_000) }
@@ -21,11 +22,13 @@ public func runRead(_ options: ReadOptions) async throws -> ReadReport {
     defer { server.stop() }
     let echo = try MeasuredServer.startSink(options.server, mode: .echo)
     defer { echo.stop() }
+    let blockingEcho = try MeasuredServer.startSink(options.server, mode: .blockingEcho)
+    defer { blockingEcho.stop() }
     let client = try await ThalwegClient.connect(
         to: server.endpoint.description,
         options: ClientOptions(source: .readOnly)
     )
-    let reader = try PointReader(options, server, echo.endpoint)
+    let reader = try PointReader(options, server, echo.endpoint, blockingEcho.endpoint)
     let replica = try await client.replica(of: PlayerRecord.self)
     try await replica.ready()
     reader.replica = replica
@@ -44,6 +47,7 @@ public func runRead(_ options: ReadOptions) async throws -> ReadReport {
         readP999Us: first.read.p999Us,
         echoP50Us: first.echo.p50Us,
         ratioToEcho: first.ratioToEcho,
+        ratioToBlockingEcho: first.ratioToBlockingEcho,
         replicaReadP99Ns: first.replicaReadP99Ns,
         backgroundOpsPerSecond: first.backgroundOpsPerSecond,
         errors: reader.errors
@@ -55,6 +59,7 @@ private final class PointReader {
     private let server: MeasuredServer
     private let connection: BenchConnection
     private let echo: TCPSocket
+    private let blockingEcho: TCPSocket
     private let topic: TopicID
     /// The same records in this process.
     var replica: Replica<PlayerRecord>?
@@ -63,11 +68,15 @@ private final class PointReader {
     private(set) var errors = 0
 
     /// Fills the topic, so that each read finds a record.
-    init(_ options: ReadOptions, _ server: MeasuredServer, _ echo: Endpoint) throws {
+    init(
+        _ options: ReadOptions, _ server: MeasuredServer, _ echo: Endpoint,
+        _ blockingEcho: Endpoint
+    ) throws {
         self.options = options
         self.server = server
         connection = try BenchConnection(server.endpoint, claim: .any, name: "bench-reader")
         self.echo = try TCPSocket.connect(to: echo)
+        self.blockingEcho = try TCPSocket.connect(to: blockingEcho)
         topic = try connection.createTopic(
             Player.definition(windowMilliseconds: options.windowMilliseconds)
         ).id
@@ -100,18 +109,20 @@ private final class PointReader {
         progress.say("reads under \(rate) writes/s")
         let deadline = monotonicNanoseconds() + UInt64(options.duration.seconds * 1e9)
         let running = rate == 0 ? nil : load.start(.after(options.duration), progress: progress)
-        var (reads, echoes, copies) = (LatencyRecorder(), LatencyRecorder(), LatencyRecorder())
+        var (reads, copies) = (LatencyRecorder(), LatencyRecorder())
+        var (echoes, blockingEchoes) = (LatencyRecorder(), LatencyRecorder())
         // The first reads find cold caches and are not counted.
         for _ in 0..<200 { _ = try readOnce() }
         while monotonicNanoseconds() < deadline {
             for _ in 0..<128 { reads.record(nanoseconds: try readOnce()) }
-            for _ in 0..<128 { echoes.record(nanoseconds: try echoOnce()) }
+            for _ in 0..<128 { echoes.record(nanoseconds: try echoOnce(echo)) }
+            for _ in 0..<128 { blockingEchoes.record(nanoseconds: try echoOnce(blockingEcho)) }
             for _ in 0..<128 { copies.record(nanoseconds: readReplica()) }
         }
         let result = try running?.finish(progress: progress, phase: "write")
         errors += result?.errors ?? 0
         guard let read = reads.latencies, let echo = echoes.latencies,
-            let copy = copies.latencies
+            let blockingEcho = blockingEchoes.latencies, let copy = copies.latencies
         else {
             throw ThalwegError(
                 .invalidConfiguration,
@@ -125,6 +136,8 @@ private final class PointReader {
             read: read,
             echo: echo,
             ratioToEcho: read.p50Us / echo.p50Us,
+            blockingEcho: blockingEcho,
+            ratioToBlockingEcho: read.p50Us / blockingEcho.p50Us,
             replica: copy,
             replicaReadP99Ns: copy.p99Us * 1_000
         )
@@ -164,7 +177,7 @@ private final class PointReader {
     }
 
     /// Nanoseconds for as many bytes as the last answer had, there and back.
-    private func echoOnce() throws -> UInt64 {
+    private func echoOnce(_ echo: TCPSocket) throws -> UInt64 {
         try withUnsafeTemporaryAllocation(byteCount: answerBytes, alignment: 16) { room in
             room.initializeMemory(as: UInt8.self, repeating: 0x55)
             let start = monotonicNanoseconds()
