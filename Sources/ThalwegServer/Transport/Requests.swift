@@ -56,6 +56,10 @@ extension ClientConnection {
                 try abandonEpoch(payload, requestID)
             case .status:
                 status(requestID)
+            case .clusterStatus:
+                clusterStatus(requestID)
+            case .changeMembers:
+                try changeMembers(try ChangeMembers(payload).action, requestID)
             case .deployProgram:
                 deployProgram(try DeployProgram(payload), requestID)
             case .removeProgram:
