@@ -256,8 +256,9 @@ public final class Partition {
             guard let box = box(header.topic) else { return applied }
             applied.before = Offset(box.state.table.changes.last)
             let isOwn = box.state.inFlight > 0
-            box.state.applyTruncation(time: header.time.microseconds)
+            try box.state.applyTruncation(time: header.time.microseconds, programs)
             if isOwn { applied.completions = box.state.takeCompletions(appliedOne: true) }
+            if box.state.isStream { applied.completions = box.state.completions([]) }
             applied.after = Offset(box.state.table.changes.last)
         case .registerSource, .retractSource:
             throw TopicState.strangeEntry("a \(header.kind) for a partition")

@@ -173,6 +173,31 @@ import ThalwegServer
         }
     }
 
+    /// Truncated, the topic is empty and its program begins anew, also after a restart.
+    @Test func aTruncatedTopicsProgramBeginsAnew() async throws {
+        let first = try await TestServer.start()
+        defer { first.removeData() }
+        let client = try await first.connect()
+        let topic = try await client.topic(Stream.definition())
+        try await client.deployProgram(ProgramModules.orders(), to: "events", name: "orders")
+        for _ in 0..<3 { try await client.put(topic, "k", "c") }
+        try await client.truncateTopic("events")
+        #expect(try await client.program("events").writes == 0)
+        #expect(try await client.put(topic, "k", "c").offset == Offset(5))
+        let hash = try await client.program("events").stateHash
+        try await client.close()
+
+        let second = try await first.restarted()
+        let again = try await second.connect()
+        let events = try await again.events(try await again.topic("events"))
+        #expect(events.map(\.kind) == [.created, .updated, .updated, .deleted, .created])
+        #expect(events[3].reason == .dropped)
+        #expect(events.map { $0.row.map(Accounts.number) } == [1, 2, 3, nil, 1])
+        #expect(try await again.program("events").stateHash == hash)
+        try await again.close()
+        await second.server.stop()
+    }
+
     @Test func aRuleOfAGameHoldsForRowsOfATypedTopic() async throws {
         try await withServer { server in
             let client = try await server.connect()

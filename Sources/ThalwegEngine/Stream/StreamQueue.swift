@@ -67,6 +67,13 @@ final class StreamQueue {
         return (writer.bytes(), [])
     }
 
+    /// An entry without writes takes its place among the groups.
+    func cut(token: UInt64) {
+        precondition(isEmpty, "what came before is cut first")
+        inFlight.append([StreamTicket(token: token, batch: -1)])
+        sealedGroups += 1
+    }
+
     /// The oldest group in flight is applied: who waited for it.
     func takeApplied() -> [StreamTicket] {
         guard !inFlight.isEmpty else { return [] }
