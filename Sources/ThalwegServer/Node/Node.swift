@@ -57,7 +57,8 @@ final class Node: @unchecked Sendable {
         for warning in opened.warnings {
             logger.warning("recovery", metadata: ["warning": "\(warning)"])
         }
-        let library = ShelfLibrary(try HistoryShelf(directory: options.dataDirectory))
+        let library = ShelfLibrary(
+            try HistoryShelf(directory: options.dataDirectory), logger: logger)
         let recovery = try Recovery(
             opened, loops: eventLoops, options: options, library: library, programs: programs,
             logger: logger)
