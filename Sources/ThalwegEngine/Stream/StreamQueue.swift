@@ -18,8 +18,6 @@ final class StreamQueue {
     static let limit = 8
     /// Bytes after which a group is cut even while others are in flight.
     static let fullBytes = 4 << 20
-    /// Bytes that an open group can have: an entry has 64 MiB.
-    static let maximumBytes = 40 << 20
 
     private var writer = EntryWriter()
     private(set) var openBatches = 0
@@ -79,6 +77,13 @@ final class StreamQueue {
         guard !inFlight.isEmpty else { return [] }
         appliedGroups += 1
         return inFlight.removeFirst()
+    }
+
+    /// The group that was cut last comes to nothing: who waited for it.
+    func takeNewest() -> [StreamTicket] {
+        guard let tickets = inFlight.popLast() else { return [] }
+        sealedGroups -= 1
+        return tickets
     }
 
     /// The group that holds the newest writes: the open one, or the one cut last.

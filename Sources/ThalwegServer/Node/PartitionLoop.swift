@@ -39,8 +39,8 @@ final class PartitionLoop: @unchecked Sendable {
     var truncations: [TopicID: [@Sendable (ThalwegError?) -> Void]] = [:]
     /// Who has how many bytes in the open group of a topic that keeps every write, and in those on
     /// their way.
-    private var held: [TopicID: [(any Answering, Int)]] = [:]
-    private var heldInFlight: [TopicID: [[(any Answering, Int)]]] = [:]
+    var held: [TopicID: [(any Answering, Int)]] = [:]
+    var heldInFlight: [TopicID: [[(any Answering, Int)]]] = [:]
     /// Entries that the log could not take, in order; writes are refused while there are any.
     private var refused: [(topic: TopicID, entry: [UInt8])] = []
     private(set) var refusal: ThalwegError?
@@ -119,48 +119,17 @@ final class PartitionLoop: @unchecked Sendable {
             } else {
                 startTimer(header.topic)
             }
-            if outcome.queued > 0 { hold(writes.count, header.topic, connection) }
+            if outcome.queued > 0 {
+                hold(writes.count, header.topic, connection)
+            } else if partition.isGroupFull(header.topic) {
+                sealOrHold(writes.count, header.topic, connection)
+            }
             if header.acknowledgement == .received {
                 connection.answer(Received(writes: header.count), requestID)
             }
         } catch {
             connection.refuse(error, requestID)
         }
-    }
-
-    /// Queued writes take memory until they are applied: their connection is read on when they are,
-    /// unless it has little waiting.
-    private func hold(_ bytes: Int, _ topic: TopicID, _ connection: any Answering) {
-        connection.hold(bytes)
-        // Most batches come behind another of the same connection.
-        let last = (held[topic]?.count ?? 0) - 1
-        if last >= 0, held[topic]?[last].0 === connection {
-            held[topic]?[last].1 += bytes
-        } else {
-            held[topic, default: []].append((connection, bytes))
-        }
-        if partition.isGroupFull(topic) { seal(topic) }
-    }
-
-    /// A group of the topic was cut: what is held from here on belongs to the next.
-    private func closeHeld(_ topic: TopicID) {
-        guard let open = held.removeValue(forKey: topic) else { return }
-        heldInFlight[topic, default: []].append(open)
-    }
-
-    private func releaseHeld(_ topic: TopicID) {
-        guard heldInFlight[topic]?.isEmpty == false,
-            let group = heldInFlight[topic]?.removeFirst()
-        else { return }
-        for (connection, bytes) in group {
-            connection.release(bytes)
-        }
-    }
-
-    private func releaseAllHeld(_ topic: TopicID) {
-        closeHeld(topic)
-        while heldInFlight[topic]?.isEmpty == false { releaseHeld(topic) }
-        heldInFlight[topic] = nil
     }
 
     /// Calls back when all that was merged into `topic` so far is durable and applied.
@@ -257,6 +226,13 @@ final class PartitionLoop: @unchecked Sendable {
         if let entry = sealed.entry {
             closeHeld(topic)
             append(entry, topic)
+        } else {
+            // What waited in it came to nothing.
+            releaseOpen(topic)
+        }
+        if let refusal = sealed.refusal {
+            logger.error(
+                "writes are lost", metadata: ["topic": "\(topic)", "reason": "\(refusal)"])
         }
         complete(sealed.completions)
     }
@@ -315,7 +291,9 @@ final class PartitionLoop: @unchecked Sendable {
                 let applied = try result.get()
                 subscriptions.worked(since: start)
                 latency.applied(entry.index, now: SubscriptionHub.now)
-                if applied.kind == .stream { releaseHeld(applied.topic) }
+                if applied.kind == .stream || applied.kind == .window {
+                    releaseHeld(applied.topic)
+                }
                 if applied.kind == .dropTopic { releaseAllHeld(applied.topic) }
                 complete(applied.completions)
                 if applied.kind == .deployProgram || applied.kind == .removeProgram {

@@ -1,0 +1,56 @@
+import ThalwegEngine
+import ThalwegModel
+
+// Connections whose writes wait for the log, and with how many bytes: they are read no further while
+// that is too many.
+extension PartitionLoop {
+    /// Queued writes take memory until they are applied: their connection is read on when they are,
+    /// unless it has little waiting.
+    func hold(_ bytes: Int, _ topic: TopicID, _ connection: any Answering) {
+        connection.hold(bytes)
+        // Most batches come behind another of the same connection.
+        let last = (held[topic]?.count ?? 0) - 1
+        if last >= 0, held[topic]?[last].0 === connection {
+            held[topic]?[last].1 += bytes
+        } else {
+            held[topic, default: []].append((connection, bytes))
+        }
+        if partition.isGroupFull(topic) { seal(topic) }
+    }
+
+    /// A window that has grown to a part of what an entry may have is sealed before its time; where the
+    /// log is behind, whoever fills it waits.
+    func sealOrHold(_ bytes: Int, _ topic: TopicID, _ connection: any Answering) {
+        seal(topic)
+        guard partition.isGroupFull(topic) else { return }
+        connection.hold(bytes)
+        held[topic, default: []].append((connection, bytes))
+    }
+
+    /// A group of the topic was cut: what is held from here on belongs to the next.
+    func closeHeld(_ topic: TopicID) {
+        guard let open = held.removeValue(forKey: topic) else { return }
+        heldInFlight[topic, default: []].append(open)
+    }
+
+    func releaseHeld(_ topic: TopicID) {
+        guard heldInFlight[topic]?.isEmpty == false,
+            let group = heldInFlight[topic]?.removeFirst()
+        else { return }
+        for (connection, bytes) in group {
+            connection.release(bytes)
+        }
+    }
+
+    func releaseOpen(_ topic: TopicID) {
+        for (connection, bytes) in held.removeValue(forKey: topic) ?? [] {
+            connection.release(bytes)
+        }
+    }
+
+    func releaseAllHeld(_ topic: TopicID) {
+        closeHeld(topic)
+        while heldInFlight[topic]?.isEmpty == false { releaseHeld(topic) }
+        heldInFlight[topic] = nil
+    }
+}
