@@ -93,7 +93,8 @@ let package = Package(
             name: "ThalwegServer",
             dependencies: [
                 "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
-                "ThalwegPrograms", nioCore, nioPosix, logging, lifecycle, configuration,
+                "ThalwegPrograms", "ThalwegCluster", nioCore, nioPosix, logging, lifecycle,
+                configuration,
             ]),
         .macro(name: "ThalwegMacros", dependencies: [syntaxMacros, compilerPlugin]),
         .target(
@@ -103,7 +104,8 @@ let package = Package(
         .target(
             name: "ThalwegBench",
             dependencies: [
-                "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegPrograms", histogram,
+                "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegPrograms", "ThalwegClient",
+                histogram,
             ]),
         .executableTarget(
             name: "thalweg",
@@ -149,8 +151,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "ThalwegServer", "ThalwegClient", "ThalwegPrograms", "ThalwegLog", "ThalwegWire",
-                "ThalwegModel", logging,
+                "ThalwegServer", "ThalwegClient", "ThalwegCluster", "ThalwegPrograms", "ThalwegLog",
+                "ThalwegWire", "ThalwegModel", logging,
             ]),
         .testTarget(
             name: "CrashTests",

@@ -5,7 +5,7 @@ import ThalwegModel
 
 extension Partition {
     /// Drops every window and every group of a stream that is not applied, the open ones too, of
-    /// every topic.
+    /// every topic, and every open epoch: who began it must begin it again where writes are taken.
     ///
     /// - Returns: the tokens of everybody who waits for one of them: whether their writes are in
     ///   the log is for another leader to know (`not_committed`).
@@ -13,7 +13,9 @@ extension Partition {
         var tokens: [UInt64] = []
         for topic in topicIDs {
             box(topic)?.state.stepDown(&tokens)
+            box(topic)?.state.epochs = [:]
         }
+        sourceEpochs = [:]
         return tokens
     }
 }

@@ -11,8 +11,8 @@ public import ThalwegModel
 public import ThalwegWire
 
 public final class Partition {
-    private var topics: [UInt32: TopicBox] = [:]
-    private let seed: UInt64
+    var topics: [UInt32: TopicBox] = [:]
+    let seed: UInt64
     public let limits: Limits
     var feedScratch = FeedScratch()
     /// Who has the stored parts of histories; without, histories are in memory.

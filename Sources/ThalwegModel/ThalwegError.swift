@@ -2,7 +2,7 @@
 ///
 /// The code is the contract: it never changes its meaning, and clients of every language branch on
 /// it. The message is for people and may be reworded. Where a limit was exceeded, `limit` and
-/// `value` carry the two numbers.
+/// `value` carry the two numbers; where somebody else must be asked, `address` says who.
 public struct ThalwegError: Error, Hashable, Sendable, CustomStringConvertible {
     public let code: ErrorCode
     /// One sentence that says what happened, with the names and numbers of this case.
@@ -13,16 +13,19 @@ public struct ThalwegError: Error, Hashable, Sendable, CustomStringConvertible {
     public let limit: UInt64?
     /// The value that exceeded the limit.
     public let value: UInt64?
+    /// Where to go instead: with `not_leader`, the leader's address for clients, if it is known.
+    public let address: String?
 
     public init(
         _ code: ErrorCode, _ message: String, advice: String = "", limit: UInt64? = nil,
-        value: UInt64? = nil
+        value: UInt64? = nil, address: String? = nil
     ) {
         self.code = code
         self.message = message
         self.advice = advice
         self.limit = limit
         self.value = value
+        self.address = address
     }
 
     /// An error for a number that passed its limit.

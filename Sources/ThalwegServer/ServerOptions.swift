@@ -27,6 +27,8 @@ public struct ServerOptions: Sendable {
     public var programLimits = ProgramLimits()
     /// Listen on addresses beyond loopback although there is no authentication.
     public var allowsUnauthenticatedRemote = false
+    /// The cluster that this node belongs to; `nil` for a node that stands alone.
+    public var cluster: ClusterOptions?
 
     public init() {}
 }

@@ -8,55 +8,11 @@ import ThalwegWire
 @Suite struct StreamSessionTests {
     private static let session = UniqueID(high: 0x7465_7374, low: 42)
 
-    /// A connection that numbers its writes itself.
-    private struct Writer {
-        let raw: RawConnection
-        let topic: TopicID
-
-        init(_ server: TestServer, _ topic: TopicID, session: UniqueID) throws {
-            self.topic = topic
-            raw = try RawConnection(server.address)
-            var hello = Hello(clientName: "raw", claim: .named("raw"))
-            hello.isShared = true
-            hello.session = session
-            try raw.send(try Frame.bytes(hello, requestID: 1))
-            guard let frame = try raw.receive(), frame.type == .welcome else {
-                throw ThalwegError(.handshakeRequired, "no welcome")
-            }
-        }
-
-        func send(_ number: UInt64, answered: UInt64, _ values: [String]) throws {
-            var writer = PackedBatchWriter()
-            writer.begin(
-                topic, acknowledgement: .committedEach,
-                numbering: WriteNumbering(number: number, answered: answered))
-            let key = try Key.string("k").encoded()
-            for value in values {
-                key.withUnsafeBytes { key in
-                    Array(value.utf8).withUnsafeBytes { row in
-                        writer.assert(key: key, row: row)
-                    }
-                }
-            }
-            try raw.send(Array(writer.finish(requestID: UInt32(number) + 10)))
-        }
-
-        func answer() throws -> Committed {
-            guard let frame = try raw.receive() else {
-                throw ThalwegError(.connectionLost, "closed")
-            }
-            if frame.type == .error {
-                throw try frame.payload.withUnsafeBytes { try ErrorMessage($0).error }
-            }
-            return try frame.payload.withUnsafeBytes { try Committed($0) }
-        }
-    }
-
     @Test func aBatchThatIsSentAgainIsAnsweredAgainAndAppliedOnce() async throws {
         let first = try await TestServer.start()
         let client = try await first.connect(.named("c"))
         let topic = try await client.topic(Stream.definition())
-        let writer = try Writer(first, topic.id, session: StreamSessionTests.session)
+        let writer = try SessionWriter(first, topic.id, session: StreamSessionTests.session)
         try writer.send(1, answered: 0, ["a", "b"])
         let one = try writer.answer()
         #expect(one.results.map(\.offset.rawValue) == [1, 2])
@@ -69,7 +25,7 @@ import ThalwegWire
         // The answers are part of the state: a restart does not forget them.
         let second = try await first.restarted()
         defer { second.removeData() }
-        let again = try Writer(second, topic.id, session: StreamSessionTests.session)
+        let again = try SessionWriter(second, topic.id, session: StreamSessionTests.session)
         try again.send(1, answered: 0, ["a", "b"])
         #expect(try again.answer() == one)
         try again.send(3, answered: 2, ["c"])
@@ -87,7 +43,7 @@ import ThalwegWire
         try await withServer { server in
             let client = try await server.connect(.named("c"))
             let topic = try await client.topic(Stream.definition())
-            let writer = try Writer(server, topic.id, session: StreamSessionTests.session)
+            let writer = try SessionWriter(server, topic.id, session: StreamSessionTests.session)
             try writer.send(1, answered: 0, ["a"])
             _ = try writer.answer()
             for number in [UInt64(3), 17] {
@@ -121,7 +77,7 @@ import ThalwegWire
             #expect(
                 try await second.events(same).map(Stream.text) == (1...10).map { "put k=\($0)" })
             // Both counted on: a number of the first client is the session's fifth.
-            let writer = try Writer(server, topic.id, session: session)
+            let writer = try SessionWriter(server, topic.id, session: session)
             try writer.send(11, answered: 10, ["11"])
             #expect(try writer.answer().results.map(\.offset.rawValue) == [11])
         }

@@ -7,7 +7,8 @@ import ThalwegModel
 @Suite("Frames between nodes")
 struct PeerFrameTests {
     private static let members = Membership([
-        Member(NodeID(1), address: "a:1"), Member(NodeID(2), address: "b:2", role: .learner),
+        Member(NodeID(1), address: "a:1"),
+        Member(NodeID(2), address: "b:2", clientAddress: "c:2", role: .learner),
     ])
 
     private static let messages: [PeerMessage] = [

@@ -16,7 +16,8 @@ import Testing
         ],
         "ThalwegServer": [
             "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
-            "ThalwegPrograms", "NIOCore", "NIOPosix", "Logging", "ServiceLifecycle",
+            "ThalwegPrograms", "ThalwegCluster", "NIOCore", "NIOPosix", "Logging",
+            "ServiceLifecycle",
             "Configuration", "Foundation",
         ],
         "ThalwegMacros": [

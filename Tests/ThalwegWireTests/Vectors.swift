@@ -8,7 +8,7 @@ extension Vector {
     static let all: [Vector] = {
         do {
             let requests = try handshake() + topics() + writes() + reads() + history()
-            return try requests + subscriptions() + status() + programs()
+            return try requests + subscriptions() + status() + cluster() + programs()
         } catch {
             fatalError("a vector cannot be built: \(error)")
         }
@@ -110,6 +110,19 @@ extension Vector {
                 id: 0,
                 ErrorMessage(ThalwegError(.handshakeRequired, "send a hello first")),
                 [("code", "5"), ("message", "send a hello first"), ("advice", "")]
+            ),
+            try message(
+                "handshake",
+                "error_address",
+                id: 10,
+                ErrorMessage(
+                    ThalwegError(
+                        .notLeader, "this node does not lead", advice: "ask the node that does",
+                        address: "10.0.0.2:7878")),
+                [
+                    ("code", "509"), ("message", "this node does not lead"),
+                    ("advice", "ask the node that does"), ("address", "10.0.0.2:7878"),
+                ]
             ),
         ]
     }

@@ -11,11 +11,43 @@ public struct Member: Hashable, Sendable {
     public var id: NodeID
     /// Where the other nodes reach it, 1–255 bytes.
     public var address: String
+    /// Where clients reach it, at most 255 bytes; empty where nobody said.
+    public var clientAddress: String
     public var role: Role
 
-    public init(_ id: NodeID, address: String, role: Role = .voter) {
+    public init(
+        _ id: NodeID, address: String, clientAddress: String = "", role: Role = .voter
+    ) {
         self.id = id
         self.address = address
+        self.clientAddress = clientAddress
         self.role = role
+    }
+    // MARK: Both addresses as one text
+
+    // C-Raft's members have one address each, which it keeps and never looks at.
+
+    static let addressBytes = 255
+
+    /// "address", or "address client-address".
+    var addresses: String {
+        clientAddress.isEmpty ? address : "\(address) \(clientAddress)"
+    }
+
+    /// Nil for what `addresses` never gives.
+    init?(_ id: NodeID, addresses: String, role: Role) {
+        let parts = addresses.split(separator: " ", omittingEmptySubsequences: false)
+        guard (1...2).contains(parts.count), !parts.contains("") else { return nil }
+        self.init(
+            id, address: String(parts[0]), clientAddress: parts.count == 2 ? String(parts[1]) : "",
+            role: role)
+    }
+
+    /// Whether both addresses can travel as one text.
+    var hasPossibleAddresses: Bool {
+        !address.isEmpty
+            && [address, clientAddress].allSatisfy {
+                $0.utf8.count <= Self.addressBytes && $0.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f }
+            }
     }
 }

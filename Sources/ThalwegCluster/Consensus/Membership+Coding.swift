@@ -1,7 +1,8 @@
 // The payload of an entry that holds the members, as C-Raft reads it, little-endian:
 //
-//   u8 1 │ u64 count │ count × ( u64 id │ address, ended by a zero │ u8 role: 0 learner, 1 voter )
+//   u8 1 │ u64 count │ count × ( u64 id │ text, ended by a zero │ u8 role: 0 learner, 1 voter )
 //
+// The text is the address for nodes and, behind a blank, the one for clients, if there is one.
 // The core's own decoder trusts what it reads, so nothing gets there that was not decoded here.
 public import ThalwegModel
 
@@ -15,7 +16,7 @@ extension Membership {
         writer.integer(UInt64(members.count))
         for member in members {
             writer.integer(member.id.rawValue)
-            for byte in member.address.utf8 { writer.integer(byte) }
+            for byte in member.addresses.utf8 { writer.integer(byte) }
             writer.integer(UInt8(0))
             writer.integer(member.role.rawValue)
         }
@@ -31,13 +32,16 @@ extension Membership {
         var members: [Member] = []
         for _ in 0..<count {
             guard let id = Self.integer(&rest), let end = rest.firstIndex(of: 0),
-                let address = String(validating: rest[..<end], as: UTF8.self)
+                let addresses = String(validating: rest[..<end], as: UTF8.self)
             else { throw Self.damaged() }
             rest = rest[(end + 1)...]
             guard let byte = rest.popFirst(), let role = Member.Role(rawValue: byte) else {
                 throw Self.damaged()
             }
-            members.append(Member(NodeID(id), address: address, role: role))
+            guard let member = Member(NodeID(id), addresses: addresses, role: role) else {
+                throw Self.damaged()
+            }
+            members.append(member)
         }
         self.init(members)
         guard rest.isEmpty, Set(members.map(\.id)).count == members.count,

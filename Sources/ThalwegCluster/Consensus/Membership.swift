@@ -10,7 +10,6 @@ public struct Membership: Hashable, Sendable {
     /// Members of a cluster; more than seven voters slow every commit and help nobody.
     public static let maximumMembers = 31
     public static let maximumVoters = 7
-    static let addressBytes = 255
 
     public init(_ members: [Member] = []) {
         self.members = members.sorted { $0.id < $1.id }
@@ -64,9 +63,11 @@ public struct Membership: Hashable, Sendable {
                 limit: Self.maximumMembers, advice: "remove one first")
         }
         for member in members {
-            guard member.id != .none, (1...Self.addressBytes).contains(member.address.utf8.count),
-                !member.address.utf8.contains(0)
-            else { throw Self.refusal("node \(member.id) has an impossible address") }
+            guard member.id != .none, member.hasPossibleAddresses else {
+                throw ThalwegError(
+                    .invalidConfiguration, "node \(member.id) has an impossible address",
+                    advice: "give two of up to \(Member.addressBytes) bytes, without blanks")
+            }
         }
         return self
     }

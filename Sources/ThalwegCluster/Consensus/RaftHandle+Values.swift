@@ -73,9 +73,12 @@ extension Membership {
         self.init(
             (0..<Int(raw.n)).map { position in
                 let server = raw.servers[position]
-                return Member(
-                    NodeID(server.id), address: String(cString: server.address),
-                    role: Int(server.role) == Int(RAFT_VOTER) ? .voter : .learner)
+                let role: Member.Role = Int(server.role) == Int(RAFT_VOTER) ? .voter : .learner
+                guard
+                    let member = Member(
+                        NodeID(server.id), addresses: String(cString: server.address), role: role)
+                else { preconditionFailure("the library knows only members that we made") }
+                return member
             })
     }
 }
@@ -88,7 +91,7 @@ extension RaftHandle {
             let role = member.role == .voter ? RAFT_VOTER : RAFT_STANDBY
             guard
                 raft_configuration_add(
-                    &raw, member.id.rawValue, member.address, Int32(role)) == 0
+                    &raw, member.id.rawValue, member.addresses, Int32(role)) == 0
             else {
                 raft_configuration_close(&raw)
                 throw ThalwegError(

@@ -14,15 +14,26 @@ extension ReplicatedLog {
     /// Opens a node's data directory. Errors as `LocalLog.open`, and `invalid_configuration` where
     /// the directory belongs to another cluster.
     public static func open(
-        directory: String, options: ReplicatedLogOptions, transport: any PeerTransport
+        directory: String, options: ReplicatedLogOptions,
+        transport: (NodeID) throws(ThalwegError) -> any PeerTransport
     ) throws(ThalwegError) -> OpenedReplicatedLog {
         try open(
             storage: DiskStorage(path: directory), options: options, transport: transport)
     }
 
-    /// As above, over any storage.
+    /// As above, over any storage, for a node whose transport is there already.
     public static func open(
         storage: any Storage, options: ReplicatedLogOptions, transport: any PeerTransport
+    ) throws(ThalwegError) -> OpenedReplicatedLog {
+        try open(storage: storage, options: options) { (_) throws(ThalwegError) in transport }
+    }
+
+    /// As above.
+    ///
+    /// - Parameter transport: makes the transport of the node whose directory this is.
+    public static func open(
+        storage: any Storage, options: ReplicatedLogOptions,
+        transport: (NodeID) throws(ThalwegError) -> any PeerTransport
     ) throws(ThalwegError) -> OpenedReplicatedLog {
         let opened = try ReplicaLog.open(
             storage: storage, options: options.log, newNode: options.newNode.rawValue)
@@ -42,8 +53,8 @@ extension ReplicatedLog {
                 opened, founders: options.founders, options: options.replica,
                 time: monotonicMilliseconds())
             let log = ReplicatedLog(
-                options: options, log: opened.log, replica: replica, transport: transport,
-                clock: { monotonicMilliseconds() })
+                options: options, log: opened.log, replica: replica,
+                transport: try transport(replica.id), clock: { monotonicMilliseconds() })
             return OpenedReplicatedLog(
                 log: log, snapshot: opened.snapshot, warnings: opened.warnings)
         } catch {

@@ -295,6 +295,22 @@ public final class Catalog {
         }
         try reader.finish()
     }
+
+    /// An empty catalog with the same limits. Callable from any thread.
+    public func emptyTwin() -> Catalog {
+        Catalog(limits: limits, defaultWindowMicroseconds: defaultWindowMicroseconds)
+    }
+
+    /// Takes everything that `twin` holds in the place of its own.
+    public func replace(with twin: Catalog) {
+        topics = twin.topics
+        names = twin.names
+        systemTopics = twin.systemTopics
+        nextTopic = twin.nextTopic
+        sources = twin.sources
+        sourceNames = twin.sourceNames
+        sourceOwners = twin.sourceOwners
+    }
 }
 
 extension Catalog.Source {

@@ -30,6 +30,14 @@ public enum EntryKind: UInt8, Sendable {
     case deployProgram = 9
     /// The topic has no program any more.
     case removeProgram = 10
+
+    /// Who cuts the entry is the loop of the topic's partition; others are the catalog's.
+    public var isOfPartition: Bool {
+        switch self {
+        case .window, .stream, .truncateTopic, .deployProgram, .removeProgram: true
+        case .createTopic, .alterTopic, .dropTopic, .registerSource, .retractSource: false
+        }
+    }
 }
 
 /// The part in front of each entry's body.

@@ -4,6 +4,14 @@ import ThalwegEngine
 import ThalwegModel
 import ThalwegWire
 
+/// A source that a connection holds, while this node leads in the same era.
+struct HeldSource: Sendable {
+    let source: SourceID
+    let era: UInt64
+
+    static let none = HeldSource(source: .none, era: 0)
+}
+
 // Sources: claimed by connections, kept while they are heard, and retracted when they are dead.
 //
 //   HELLO ──► claim ──► (a new name or deadline is logged first) ──► held
@@ -23,12 +31,15 @@ extension CatalogLoop {
     /// - Parameter session: the client's; zero for none. It gets its source without a name again.
     func claim(
         _ claim: SourceClaim, isShared: Bool, deadlineMilliseconds: UInt32, session: UniqueID,
-        _ answer: @escaping Answer<SourceID>
+        _ answer: @escaping Answer<HeldSource>
     ) {
         loop.assertInEventLoop()
+        if claim != .readOnly, let refusal = leadership.refusal {
+            return answer(.failure(refusal))
+        }
         switch claim {
         case .readOnly:
-            answer(.success(.none))
+            answer(.success(HeldSource(source: .none, era: era)))
         case .any where deadlineMilliseconds == 0:
             // It can neither be claimed again nor die, so all who ask for that are one.
             self.claim(name: CatalogLoop.commonSource, isShared: true, 0, answer)
@@ -56,7 +67,7 @@ extension CatalogLoop {
     /// Claims the source of a name, making it if it is new.
     func claim(
         name: String, isShared: Bool, _ deadlineMilliseconds: UInt32,
-        _ answer: @escaping Answer<SourceID>
+        _ answer: @escaping Answer<HeldSource>
     ) {
         if let source = catalog.source(named: name) {
             return take(source, isShared: isShared, deadlineMilliseconds, answer)
@@ -71,7 +82,7 @@ extension CatalogLoop {
 
     /// Claims a source without a name: the session's, or one that nobody has.
     private func claimAny(
-        _ deadlineMilliseconds: UInt32, _ session: UniqueID, _ answer: @escaping Answer<SourceID>
+        _ deadlineMilliseconds: UInt32, _ session: UniqueID, _ answer: @escaping Answer<HeldSource>
     ) {
         if let source = catalog.source(ownedBy: session), liveness.isKnown(source) {
             return take(source, isShared: false, deadlineMilliseconds, answer)
@@ -85,11 +96,11 @@ extension CatalogLoop {
 
     private func register(
         _ name: String, owner: UniqueID = UniqueID(high: 0, low: 0), _ deadlineMilliseconds: UInt32,
-        _ answer: @escaping Answer<SourceID>,
+        _ answer: @escaping Answer<HeldSource>,
         subject: (SourceID) -> Subject, again: (SourceID) -> () -> Void
     ) {
         if !name.isEmpty, waiting[.source(name)] != nil {
-            waiting[.source(name)]?.append(again(.none))
+            waiting[.source(name)]?.append(CatalogLoop.unless(answer, again(.none)))
             return
         }
         do throws(ThalwegError) {
@@ -98,21 +109,31 @@ extension CatalogLoop {
                 isReserved: Name.isSystem(name), isTaken: { promised.contains($0) })
             try append(entry)
             promised.insert(source)
-            waiting[subject(source)] = [again(source)]
+            waiting[subject(source)] = [CatalogLoop.unless(answer, again(source))]
         } catch {
             answer(.failure(error))
+        }
+    }
+
+    /// Answers with the error that a waiting request is called with, or goes on.
+    private static func unless(
+        _ answer: @escaping Answer<HeldSource>, _ goOn: @escaping () -> Void
+    ) -> (ThalwegError?) -> Void {
+        { error in
+            if let error { return answer(.failure(error)) }
+            goOn()
         }
     }
 
     /// Claims a source that is there; another deadline than it has is logged first.
     private func take(
         _ source: SourceID, isShared: Bool, _ deadlineMilliseconds: UInt32,
-        _ answer: @escaping Answer<SourceID>
+        _ answer: @escaping Answer<HeldSource>
     ) {
         do throws(ThalwegError) {
             let time = CatalogLoop.uptime
             try liveness.check(source, isShared: isShared, time: time)
-            let again = { [self] in
+            let again = CatalogLoop.unless(answer) { [self] in
                 take(source, isShared: isShared, deadlineMilliseconds, answer)
             }
             if waiting[.sourceID(source)] != nil {
@@ -127,7 +148,7 @@ extension CatalogLoop {
                 return
             }
             if try liveness.claim(source, isShared: isShared, time: time) { spare(source) }
-            answer(.success(source))
+            answer(.success(HeldSource(source: source, era: era)))
         } catch {
             answer(.failure(error))
         }
@@ -142,26 +163,32 @@ extension CatalogLoop {
         }
     }
 
-    /// A connection that had claimed `source` is gone.
+    /// A connection that had claimed a source is gone.
     ///
     /// - Parameter heardAt: when it was last heard, as ``uptime`` tells.
-    func release(_ source: SourceID, heardAt: Int64) {
+    func release(_ held: HeldSource, heardAt: Int64) {
         loop.assertInEventLoop()
-        liveness.release(source, heardAt: heardAt)
+        guard held.era == era else { return }
+        liveness.release(held.source, heardAt: heardAt)
     }
 
     // MARK: Deaths
 
-    /// Gives every known source its whole deadline again, and begins to look for the dead.
+    /// Begins to look for the dead.
     func startLiveness() {
         loop.assertInEventLoop()
-        let time = CatalogLoop.uptime
-        for source in catalog.allSources { know(source, time) }
         loop.scheduleRepeatedTask(initialDelay: .milliseconds(100), delay: .milliseconds(100)) {
             [weak self] task in
             guard let self else { return task.cancel() }
             tick()
         }
+    }
+
+    /// Gives every known source its whole deadline again: nobody dies of a fail-over or a restart.
+    func renewLiveness() {
+        liveness = Liveness()
+        let time = CatalogLoop.uptime
+        for source in catalog.allSources { know(source, time) }
     }
 
     private func know(_ source: Catalog.Source, _ time: Int64) {
@@ -171,14 +198,17 @@ extension CatalogLoop {
     }
 
     private func tick() {
+        guard leadership.term != nil else { return }
         for source in unforgotten { free(source) }
         let dead = liveness.tick(time: CatalogLoop.uptime)
         guard !dead.isEmpty else { return }
         logger.info(
             "sources lost", metadata: ["sources": "\(dead.map(\.source.description))"])
         let sources = dead.map(\.source)
-        let join = Join(count: partitions.count) { [self] in
-            loop.execute { [self] in settle(dead) }
+        let join = Join(count: partitions.count) { [self, era] in
+            loop.execute { [self] in
+                if self.era == era, leadership.term != nil { settle(dead) }
+            }
         }
         for partition in partitions {
             partition.loop.execute { partition.retractions.retract(sources) { join.arrive() } }

@@ -8,13 +8,18 @@ import ThalwegModel
 final class CatalogLoop: @unchecked Sendable {
     let loop: any EventLoop
     let partitions: [PartitionLoop]
-    private let log: any CommitLog
+    private let log: any NodeLog
     let logger: Logger
 
     // On `loop` only:
     let catalog: Catalog
-    /// Requests that wait for a catalog entry to be applied, by what they may collide on.
-    var waiting: [Subject: [() -> Void]] = [:]
+    /// Whether the catalog is changed here, and in which term entries are appended.
+    var leadership = Leadership.follows(nil)
+    /// How often this node began to lead: claims of sources end with the leadership.
+    var era: UInt64 = 0
+    /// Requests that wait for a catalog entry to be applied, by what they may collide on; called
+    /// with the reason where this node cannot know whether it will be.
+    var waiting: [Subject: [(ThalwegError?) -> Void]] = [:]
     /// Which sources open connections hold, and which are dead.
     var liveness = Liveness()
     /// Identities promised to entries on their way.
@@ -22,14 +27,25 @@ final class CatalogLoop: @unchecked Sendable {
     /// Dead sources without a name, whose identities the log could not yet be told to free.
     var unforgotten: Set<SourceID> = []
 
+    /// Called when this node has begun to lead.
+    var led: () -> Void = {}
+    /// Called when it leads no longer.
+    var lost: () -> Void = {}
+    /// Called when there may be other system topics than before.
+    var systemTopicsChanged: () -> Void = {}
+
     enum Subject: Hashable {
         case topic(String)
         case source(String)
         case sourceID(SourceID)
+
+        var isSystemTopic: Bool {
+            if case .topic(let name) = self { Name.isSystem(name) } else { false }
+        }
     }
 
     init(
-        loop: any EventLoop, catalog: Catalog, partitions: [PartitionLoop], log: any CommitLog,
+        loop: any EventLoop, catalog: Catalog, partitions: [PartitionLoop], log: any NodeLog,
         logger: Logger
     ) {
         self.loop = loop
@@ -69,7 +85,10 @@ final class CatalogLoop: @unchecked Sendable {
         _ subject: Subject, _ answer: @escaping Answer<Catalog.Topic>,
         plan: @escaping () throws(ThalwegError) -> Catalog.Plan
     ) {
-        let again = { [self] in change(subject, answer, plan: plan) }
+        let again = { [self] (error: ThalwegError?) in
+            if let error { return answer(.failure(error)) }
+            change(subject, answer, plan: plan)
+        }
         // One change of a topic at a time: the next is planned on its outcome.
         if waiting[subject] != nil {
             waiting[subject]?.append(again)
@@ -84,7 +103,8 @@ final class CatalogLoop: @unchecked Sendable {
                 waiting[subject] = [again]
             }
         } catch {
-            answer(.failure(error))
+            // What a follower knows may be old: only who leads can say why not.
+            answer(.failure(leadership.refusal ?? error))
         }
     }
 
@@ -92,12 +112,18 @@ final class CatalogLoop: @unchecked Sendable {
         loop.assertInEventLoop()
         let subject = Subject.topic(name)
         if waiting[subject] != nil {
-            waiting[subject]?.append { [self] in dropTopic(name, answer) }
+            waiting[subject]?.append { [self] error in
+                if let error { return answer(.failure(error)) }
+                dropTopic(name, answer)
+            }
             return
         }
         do throws(ThalwegError) {
+            if let refusal = leadership.refusal { throw refusal }
             try append(try catalog.planDrop(name, time: .now))
-            waiting[subject] = [{ answer(.success(())) }]
+            waiting[subject] = [
+                { error in answer(error.map { .failure($0) } ?? .success(())) }
+            ]
         } catch {
             answer(.failure(error))
         }
@@ -106,7 +132,8 @@ final class CatalogLoop: @unchecked Sendable {
     // MARK: Entries
 
     func append(_ entry: [UInt8]) throws(ThalwegError) {
-        _ = try log.append(tag: CatalogLoop.tag(entry), payload: entry)
+        if let refusal = leadership.refusal { throw refusal }
+        _ = try log.append(tag: CatalogLoop.tag(entry), payload: entry, term: leadership.term)
     }
 
     /// Routes an entry to the partition of its topic: the topic's number.
@@ -134,9 +161,10 @@ final class CatalogLoop: @unchecked Sendable {
         }
         for subject in subjects {
             for request in waiting.removeValue(forKey: subject) ?? [] {
-                request()
+                request(nil)
             }
         }
+        if subjects.contains(where: \.isSystemTopic) { systemTopicsChanged() }
     }
 
     private func subjects(of entry: UnsafeRawBufferPointer) throws(ThalwegError) -> [Subject] {

@@ -67,6 +67,9 @@ extension Node {
             .init("feed_frames", sum.feeds.frames), .init("feed_bytes", sum.feeds.bytes),
             .init("lagging", sum.feeds.lagging),
             .init("loops", UInt64(loops.count)),
+            .init("leads", leadership.withLock { $0.term } == nil ? 0 : 1),
+            .init("term", leadership.withLock { $0.term } ?? 0),
+            .init("committed_index", log.durableIndex),
         ]
     }
 }

@@ -2,7 +2,8 @@
 //
 // Committed entries come from the log's own thread, in order, and are handed to the loop of their
 // topic's partition in whole batches; catalog entries go on from there to the first loop, so that
-// whoever asked for a topic is answered when its partition has it.
+// whoever asked for a topic is answered when its partition has it. In a cluster the same way tells
+// every loop, in its turn among the entries, whether this node leads.
 import Logging
 import NIOCore
 import NIOPosix
@@ -15,36 +16,31 @@ import ThalwegWire
 
 final class Node: @unchecked Sendable {
     let options: ServerOptions
-    let log: LocalLog
+    let log: any NodeLog
     let loops: [PartitionLoop]
     let catalog: CatalogLoop
     let counters = ServerCounters()
     let serverID: UniqueID
     let programs: ProgramLibrary
-    private let logger: Logger
+    let logger: Logger
+    /// What the log's thread said last. Any thread may look.
+    let leadership = Mutex(Leadership.follows(nil))
     private(set) lazy var system = SystemTopics(node: self, logger: logger)
     /// Open client connections, to be told of, and to be closed at the end.
-    private let channels = Mutex<[ObjectIdentifier: OpenChannel]>([:])
+    private let connections = Mutex<[ObjectIdentifier: OpenConnection]>([:])
     private let epochNumbers = Atomic<UInt64>(0)
     /// Open connections by the session that they go on with.
     private let sessions = Mutex<[UniqueID: ClientConnection]>([:])
-    private let snapshots = Mutex(SnapshotState())
+    let snapshots = Mutex(SnapshotState())
 
-    private struct OpenChannel {
-        let channel: any Channel
+    private struct OpenConnection {
+        let connection: ClientConnection
         let facts: ConnectionFacts
-    }
-
-    private struct SnapshotState {
-        var isRunning = false
-        var bytesAtLast: UInt64 = 0
-        /// What the partitions held when the last one began.
-        var stateBytes: UInt64 = 0
     }
 
     /// Opens the data directory, brings the state back, and starts the log.
     ///
-    /// - Throws: what ``LocalLog/open(directory:options:)`` throws, and `log_damaged`.
+    /// - Throws: what opening the log throws, and `log_damaged`.
     init(
         options: ServerOptions, group: MultiThreadedEventLoopGroup, logger: Logger,
         failed: @escaping @Sendable (ThalwegError) -> Void
@@ -53,12 +49,14 @@ final class Node: @unchecked Sendable {
         self.logger = logger
         programs = ProgramLibrary(path: options.programEngine, limits: options.programLimits)
         let eventLoops = Array(group.makeIterator())
-        let opened = try LocalLog.open(directory: options.dataDirectory, options: options.log)
+        let opened = try OpenedNodeLog(options)
         for warning in opened.warnings {
             logger.warning("recovery", metadata: ["warning": "\(warning)"])
         }
-        let library = ShelfLibrary(
-            try HistoryShelf(directory: options.dataDirectory), logger: logger)
+        // A snapshot must be all that another node needs, so in a cluster it holds the histories.
+        let library =
+            options.cluster == nil
+            ? ShelfLibrary(try HistoryShelf(directory: options.dataDirectory), logger: logger) : nil
         let recovery = try Recovery(
             opened, loops: eventLoops, options: options, library: library, programs: programs,
             logger: logger)
@@ -69,7 +67,7 @@ final class Node: @unchecked Sendable {
                 log: opened.log, library: library, logger: logger,
                 deliveryShare: options.deliverySharePercent)
         }
-        try library.tidy()
+        try library?.tidy()
         catalog = CatalogLoop(
             loop: eventLoops[0], catalog: recovery.catalog, partitions: loops, log: opened.log,
             logger: logger)
@@ -77,8 +75,18 @@ final class Node: @unchecked Sendable {
         for partition in loops {
             partition.loop.execute { partition.startExpiring() }
         }
-        catalog.loop.execute { [catalog] in catalog.startLiveness() }
-        log.start(committed: { [self] in committed($0) }, failed: failed)
+        catalog.loop.execute { [self] in startCatalog() }
+        log.start(receiver(failed: failed))
+    }
+
+    private func startCatalog() {
+        catalog.systemTopicsChanged = { [unowned self] in system.learn() }
+        catalog.lost = { [unowned self] in closeWriters() }
+        // A node alone does this before it listens.
+        if options.cluster != nil { catalog.led = { [unowned self] in system.prepare {} } }
+        catalog.startLiveness()
+        system.learn()
+        system.start()
     }
 
     /// The partition that owns a topic, while this process runs.
@@ -86,16 +94,25 @@ final class Node: @unchecked Sendable {
         loops[Int(topic.rawValue) % loops.count]
     }
 
-    /// Makes the system's topics, before anybody can ask for them.
+    /// Makes the system's topics, before anybody can ask for them. In a cluster whoever leads does
+    /// that, when it begins to.
     func prepare() async {
+        guard options.cluster == nil else { return }
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            catalog.loop.execute { [self] in system.prepare { continuation.resume() } }
+            onCatalog(behind: loops[...]) { [self] in system.prepare { continuation.resume() } }
         }
+    }
+
+    /// Runs on the catalog's loop, behind all that the log's thread has handed out so far: the
+    /// catalog hears of entries through the partitions' loops.
+    func onCatalog(behind rest: ArraySlice<PartitionLoop>, _ body: @escaping @Sendable () -> Void) {
+        guard let first = rest.first else { return catalog.loop.execute(body) }
+        first.loop.execute { [self] in onCatalog(behind: rest.dropFirst(), body) }
     }
 
     // MARK: Committed entries
 
-    private func committed(_ entries: [LogEntry]) {
+    func committed(_ entries: [LogEntry]) {
         if loops.count == 1 {
             hand(entries, to: loops[0])
         } else {
@@ -138,110 +155,29 @@ final class Node: @unchecked Sendable {
         }
     }
 
-    // MARK: Snapshots
-
-    /// Takes a snapshot once the log behind the last one has outgrown both the configured size and
-    /// the state itself, so that disk use stays within a few times the state.
-    private func snapshotIfDue(at index: UInt64) {
-        let written = log.statistics.payloadBytes
-        let isDue = snapshots.withLock { state in
-            guard !state.isRunning,
-                written &- state.bytesAtLast
-                    >= max(options.snapshotAfterBytes, state.stateBytes)
-            else { return false }
-            state.stateBytes = 0
-            state.isRunning = true
-            state.bytesAtLast = written
-            return true
-        }
-        if isDue { beginSnapshot(at: index) }
-    }
-
-    /// On the log's thread, right behind the batch that ends with `index`: the loops get this
-    /// message after that batch and before the next, so all fix the same place.
-    private func beginSnapshot(at index: UInt64) {
-        let writer: SnapshotWriter
-        do throws(ThalwegError) {
-            writer = try log.snapshotWriter(at: index)
-        } catch {
-            return endSnapshot(error)
-        }
-        for partition in loops {
-            partition.loop.execute { [self] in
-                partition.beginSnapshot()
-                let bytes = UInt64(partition.partition.bytes)
-                snapshots.withLock { $0.stateBytes += bytes }
-            }
-        }
-        // The catalog hears of entries through the partitions' loops, so it is asked the same way.
-        fixCatalog(behind: loops[...]) { [self] block in
-            do throws(ThalwegError) {
-                try writer.append(SnapshotBlocks.framed(block))
-                writePartitions(loops[...], to: writer)
-            } catch {
-                writer.abandon()
-                endSnapshot(error)
-            }
-        }
-    }
-
-    private func fixCatalog(
-        behind rest: ArraySlice<PartitionLoop>, _ body: @escaping @Sendable ([UInt8]) -> Void
-    ) {
-        if let first = rest.first {
-            first.loop.execute { [self] in fixCatalog(behind: rest.dropFirst(), body) }
-            return
-        }
-        catalog.loop.execute { [self] in body(catalog.catalog.snapshot()) }
-    }
-
-    private func writePartitions(_ rest: ArraySlice<PartitionLoop>, to writer: SnapshotWriter) {
-        guard let first = rest.first else {
-            writer.finish { [self] error in endSnapshot(error) }
-            return
-        }
-        first.loop.execute { [self] in
-            first.writeSnapshot(to: writer) { [self] error in
-                if let error {
-                    writer.abandon()
-                    endSnapshot(error)
-                } else {
-                    writePartitions(rest.dropFirst(), to: writer)
-                }
-            }
-        }
-    }
-
-    private func endSnapshot(_ error: ThalwegError?) {
-        if let error {
-            logger.error("a snapshot failed", metadata: ["reason": "\(error)"])
-        } else {
-            logger.info("snapshot taken", metadata: ["index": "\(log.statistics.snapshotIndex)"])
-            for partition in loops {
-                partition.loop.execute { partition.removeForgottenHistory() }
-            }
-        }
-        snapshots.withLock { $0.isRunning = false }
-    }
-
     // MARK: Connections
 
-    func opened(_ channel: any Channel, _ facts: ConnectionFacts) {
-        channels.withLock {
-            $0[ObjectIdentifier(channel)] = OpenChannel(channel: channel, facts: facts)
+    func opened(_ connection: ClientConnection, _ facts: ConnectionFacts) {
+        connections.withLock {
+            $0[ObjectIdentifier(connection)] = OpenConnection(
+                connection: connection, facts: facts)
         }
     }
 
     /// What there is to tell of each open connection.
-    var connectionFacts: [ConnectionFacts] { channels.withLock { $0.values.map(\.facts) } }
+    var connectionFacts: [ConnectionFacts] { connections.withLock { $0.values.map(\.facts) } }
 
     /// A number that no epoch has had.
     func nextEpochNumber() -> UInt64 {
         epochNumbers.wrappingAdd(1, ordering: .relaxed).newValue
     }
 
-    func closed(_ channel: any Channel) {
-        channels.withLock { $0[ObjectIdentifier(channel)] = nil }
+    func closed(_ connection: ClientConnection) {
+        connections.withLock { $0[ObjectIdentifier(connection)] = nil }
+    }
+
+    private var openConnections: [ClientConnection] {
+        connections.withLock { $0.values.map(\.connection) }
     }
 
     /// A connection goes on with a session. Gives the one that had it, which must be closed first.
@@ -259,17 +195,31 @@ final class Node: @unchecked Sendable {
         }
     }
 
+    /// This node leads no longer: connections that hold a source end.
+    private func closeWriters() {
+        let error = leadership.withLock { $0.refusal } ?? Leadership.refusal(nil)
+        for connection in openConnections { connection.loseSource(error) }
+    }
+
+    /// Ends every client connection: what it was served from is not there any more.
+    func dropConnections() {
+        for connection in openConnections { connection.close() }
+    }
+
     /// Closes every client connection and returns when all are closed.
     func closeConnections() async {
-        for channel in channels.withLock({ $0.values.map(\.channel) }) {
-            // It may be closed already: that is all that is wanted.
-            try? await channel.close()
+        for connection in openConnections {
+            connection.close()
+            await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+                connection.outlet.whenClosed { continuation.resume() }
+            }
         }
     }
 
     // MARK: The end
 
-    /// Returns when everything that was merged is durable and applied, and answered.
+    /// Returns when everything that was merged is durable and applied, and answered, or this node
+    /// leads no longer.
     func drain() async {
         for partition in loops {
             await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
@@ -278,7 +228,7 @@ final class Node: @unchecked Sendable {
                     let topics = partition.partition.topicIDs
                     let join = Join(count: topics.count + 1) { continuation.resume() }
                     for topic in topics {
-                        partition.barrier(topic) { join.arrive() }
+                        partition.barrier(topic) { _ in join.arrive() }
                     }
                     join.arrive()
                 }

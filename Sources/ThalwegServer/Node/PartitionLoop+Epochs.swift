@@ -16,21 +16,34 @@ extension PartitionLoop {
     ) {
         loop.assertInEventLoop()
         do throws(ThalwegError) {
+            try checkLeads()
             let topics = try partition.endEpoch(topic, source: source, number: number)
-            close(topics[...], nil, source, number, done)
+            close(topics[...], nil, EpochName(source, number, leadership.term), done)
         } catch {
             done(error)
         }
     }
 
+    /// An epoch that ends, and the leadership in which it does: no other knows of it.
+    private struct EpochName: Sendable {
+        let source: SourceID
+        let number: UInt64
+        let term: UInt64?
+
+        init(_ source: SourceID, _ number: UInt64, _ term: UInt64?) {
+            (self.source, self.number, self.term) = (source, number, term)
+        }
+    }
+
     private func close(
-        _ topics: ArraySlice<TopicID>, _ failure: ThalwegError?, _ source: SourceID,
-        _ number: UInt64, _ done: @escaping @Sendable (ThalwegError?) -> Void
+        _ topics: ArraySlice<TopicID>, _ failure: ThalwegError?, _ epoch: EpochName,
+        _ done: @escaping @Sendable (ThalwegError?) -> Void
     ) {
         guard let topic = topics.first else { return done(failure) }
-        let again: @Sendable () -> Void = { [self] in close(topics, failure, source, number, done) }
+        guard leadership.term == epoch.term else { return done(Leadership.notCommitted) }
+        let again: @Sendable () -> Void = { [self] in close(topics, failure, epoch, done) }
         switch partition.searchEpoch(
-            topic, source: source, number: number, limit: PartitionLoop.epochStep)
+            topic, source: epoch.source, number: epoch.number, limit: PartitionLoop.epochStep)
         {
         case .goesOn:
             loop.execute(again)
@@ -39,15 +52,15 @@ extension PartitionLoop {
         case .isDone:
             let next: @Sendable (ThalwegError?) -> Void = { [self] error in
                 loop.execute { [self] in
-                    close(topics.dropFirst(), failure ?? error, source, number, done)
+                    close(topics.dropFirst(), failure ?? error, epoch, done)
                 }
             }
             do throws(ThalwegError) {
                 let retracted = try partition.retractDifference(
-                    topic, source: source, number: number, time: .now)
+                    topic, source: epoch.source, number: epoch.number, time: .now)
                 // What was asserted in the epoch must be durable too before its end is answered.
                 if retracted > 0 { startTimer(topic) }
-                barrier(topic) { next(nil) }
+                barrier(topic, next)
             } catch {
                 next(error)
             }

@@ -7,6 +7,7 @@ extension PartitionLoop {
     /// Deletes every record of a topic; calls back when that is durable and applied.
     func truncate(_ topic: TopicID, _ done: @escaping @Sendable (ThalwegError?) -> Void) {
         loop.assertInEventLoop()
+        if let refusal = leadership.refusal { return done(refusal) }
         truncations[topic, default: []].append(done)
         truncateIfReady(topic)
     }
@@ -17,7 +18,7 @@ extension PartitionLoop {
         guard let waiting = truncations[topic] else { return }
         seal(topic)
         guard !subscriptions.isBlocked(topic) else { return }
-        let token = addWaiter(.barrier { for done in waiting { done(nil) } })
+        let token = addWaiter(.barrier { error in for done in waiting { done(error) } })
         do throws(ThalwegError) {
             guard let entry = try partition.truncate(topic, time: .now, token: token) else {
                 return removeWaiter(token)

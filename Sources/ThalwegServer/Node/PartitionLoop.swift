@@ -16,24 +16,26 @@ import ThalwegWire
 final class PartitionLoop: @unchecked Sendable {
     let loop: any EventLoop
     let number: Int
-    private let log: any CommitLog
+    let log: any NodeLog
     let logger: Logger
     /// Where histories go that outgrow memory.
     let library: ShelfLibrary?
 
     // On `loop` only:
     let partition: Partition
+    /// Whether writes are taken here, and in which term they are appended.
+    private(set) var leadership = Leadership.follows(nil)
     let subscriptions: SubscriptionHub
     let offsetWaiters: OffsetWaiters
     private(set) lazy var retractions = SourceRetractions(
         loop: loop, partition: partition, merged: { [unowned self] in startTimer($0) },
         barrier: { [unowned self] in barrier($0, $1) })
-    private var waiters: [UInt64: Waiter] = [:]
+    var waiters: [UInt64: Waiter] = [:]
     private var nextToken: UInt64 = 1
     /// Topics whose open window has a timer.
     private var timed: Set<TopicID> = []
     /// Topics in whose open window somebody waits for an answer.
-    private var urgent: Set<TopicID> = []
+    var urgent: Set<TopicID> = []
     private var isUrgentScheduled = false
     /// Truncations that wait for their turn.
     var truncations: [TopicID: [@Sendable (ThalwegError?) -> Void]] = [:]
@@ -42,14 +44,15 @@ final class PartitionLoop: @unchecked Sendable {
     var held: [TopicID: [(any Answering, Int)]] = [:]
     var heldInFlight: [TopicID: [[(any Answering, Int)]]] = [:]
     /// Entries that the log could not take, in order; writes are refused while there are any.
-    private var refused: [(topic: TopicID, entry: [UInt8])] = []
-    private(set) var refusal: ThalwegError?
+    var refused: [(topic: TopicID, entry: [UInt8])] = []
+    /// Why no writes are taken: the log takes none, or this node does not lead.
+    var refusal: ThalwegError? = Leadership.refusal(nil)
     /// History files that the snapshot under way does not need.
     var forgottenHistory: [HistoryName] = []
     /// Who waits for a deployment or removal, in the order of their entries.
     var programChanges: [TopicID: [(ThalwegError?) -> Void]] = [:]
-    private var snapshot: SnapshotPump?
-    private var latency = CommitLatency()
+    var snapshot: SnapshotPump?
+    var latency = CommitLatency()
     private var expirePart = 0
     /// Called with each topic that an entry changed.
     var changed: ((Partition.Applied) -> Void)?
@@ -57,11 +60,11 @@ final class PartitionLoop: @unchecked Sendable {
     /// Whom to answer when a window is done.
     enum Waiter {
         case batch(any Answering, requestID: UInt32)
-        case barrier(@Sendable () -> Void)
+        case barrier(@Sendable (ThalwegError?) -> Void)
     }
 
     init(
-        number: Int, loop: any EventLoop, partition: Partition, log: any CommitLog,
+        number: Int, loop: any EventLoop, partition: Partition, log: any NodeLog,
         library: ShelfLibrary?, logger: Logger, deliveryShare: Int
     ) {
         self.library = library
@@ -132,9 +135,11 @@ final class PartitionLoop: @unchecked Sendable {
         }
     }
 
-    /// Calls back when all that was merged into `topic` so far is durable and applied.
-    func barrier(_ topic: TopicID, _ done: @escaping @Sendable () -> Void) {
+    /// Calls back when all that was merged into `topic` so far is durable and applied, or with the
+    /// reason why this node cannot know.
+    func barrier(_ topic: TopicID, _ done: @escaping @Sendable (ThalwegError?) -> Void) {
         loop.assertInEventLoop()
+        if let refusal = leadership.refusal { return done(refusal) }
         let token = addWaiter(.barrier(done))
         do throws(ThalwegError) {
             try partition.barrier(topic, token: token)
@@ -142,8 +147,14 @@ final class PartitionLoop: @unchecked Sendable {
         } catch {
             // The topic was dropped: nothing of it is left to wait for.
             waiters[token] = nil
-            done()
+            done(nil)
         }
+    }
+
+    /// Only for `take`: the part that this node plays from here on.
+    func play(_ leadership: Leadership) {
+        self.leadership = leadership
+        refusal = leadership.refusal
     }
 
     func addWaiter(_ waiter: Waiter) -> UInt64 {
@@ -164,6 +175,7 @@ final class PartitionLoop: @unchecked Sendable {
         loop.scheduleRepeatedTask(initialDelay: .milliseconds(250), delay: .milliseconds(250)) {
             [weak self] task in
             guard let self else { return task.cancel() }
+            guard leadership.term != nil else { return }
             for topic in partition.topicIDs where partition.expires(topic) {
                 for step in 0..<8 {
                     partition.expire(topic, part: expirePart + step, time: .now)
@@ -237,46 +249,6 @@ final class PartitionLoop: @unchecked Sendable {
         complete(sealed.completions)
     }
 
-    func append(_ entry: [UInt8], _ topic: TopicID) {
-        guard refused.isEmpty else {
-            refused.append((topic, entry))
-            return
-        }
-        do throws(ThalwegError) {
-            let index = try log.append(tag: topic.rawValue, payload: entry)
-            latency.appended(index, now: SubscriptionHub.now)
-        } catch {
-            refused.append((topic, entry))
-            refuse(error)
-        }
-    }
-
-    /// The log takes nothing now: writes get `error` until it does again.
-    private func refuse(_ error: ThalwegError) {
-        if refusal == nil, error.code != .tooManyRequests {
-            logger.error("writes are refused", metadata: ["reason": "\(error)"])
-        }
-        refusal = error.code == .tooManyRequests ? nil : error
-        loop.scheduleTask(in: .milliseconds(error.code == .tooManyRequests ? 5 : 1_000)) {
-            [self] in retryRefused()
-        }
-    }
-
-    private func retryRefused() {
-        (log as? LocalLog)?.retryAfterDiskFull()
-        while let (topic, entry) = refused.first {
-            do throws(ThalwegError) {
-                _ = try log.append(tag: topic.rawValue, payload: entry)
-                refused.removeFirst()
-            } catch {
-                refuse(error)
-                return
-            }
-        }
-        if refusal != nil { logger.notice("writes are accepted again") }
-        refusal = nil
-    }
-
     // MARK: Committed entries
 
     /// Applies committed entries of this partition's topics, in log order.
@@ -290,7 +262,9 @@ final class PartitionLoop: @unchecked Sendable {
                 }
                 let applied = try result.get()
                 subscriptions.worked(since: start)
-                latency.applied(entry.index, now: SubscriptionHub.now)
+                if applied.kind.isOfPartition {
+                    latency.noteApplied(now: SubscriptionHub.now)
+                }
                 if applied.kind == .stream || applied.kind == .window {
                     releaseHeld(applied.topic)
                 }
@@ -323,7 +297,7 @@ final class PartitionLoop: @unchecked Sendable {
         for completion in completions {
             switch waiters.removeValue(forKey: completion.token) {
             case .barrier(let done):
-                done()
+                done(completion.refusal)
             case .batch(let connection, let requestID):
                 if let refusal = completion.refusal {
                     connection.refuse(refusal, requestID)
@@ -335,41 +309,5 @@ final class PartitionLoop: @unchecked Sendable {
             }
         }
         outgoing.send()
-    }
-
-    // MARK: Snapshots
-
-    /// Fixes the partition's state at the last applied entry and writes it out in pieces.
-    func beginSnapshot() {
-        loop.assertInEventLoop()
-        collectForgottenHistory()
-        snapshot = SnapshotPump(partition: partition, snapshot: partition.beginSnapshot())
-    }
-
-    /// Feeds the writer until the partition is written, then calls `done`.
-    func writeSnapshot(
-        to writer: SnapshotWriter, _ done: @escaping @Sendable (ThalwegError?) -> Void
-    ) {
-        loop.assertInEventLoop()
-        guard let pump = snapshot else { return done(nil) }
-        do throws(ThalwegError) {
-            // One block a turn, so that writes and reads go on between them.
-            if try pump.writeBlock(to: writer) {
-                snapshot = nil
-                return done(nil)
-            }
-            let again: @Sendable () -> Void = { [self] in
-                loop.execute { [self] in writeSnapshot(to: writer, done) }
-            }
-            if writer.isReadyForMore {
-                again()
-            } else {
-                writer.whenReady(again)
-            }
-        } catch {
-            snapshot = nil
-            partition.abandonSnapshot()
-            done(error)
-        }
     }
 }

@@ -11,8 +11,8 @@ struct Recovery {
 
     /// - Throws: `log_damaged`: what passed its checksum does not make a state.
     init(
-        _ opened: OpenedLog, loops: [any EventLoop], options: ServerOptions,
-        library: any HistoryLibrary, programs: any TopicPrograms, logger: Logger
+        _ opened: OpenedNodeLog, loops: [any EventLoop], options: ServerOptions,
+        library: (any HistoryLibrary)?, programs: any TopicPrograms, logger: Logger
     ) throws(ThalwegError) {
         var limits = options.limits
         limits.entryBytes = options.log.maximumEntryBytes
@@ -30,7 +30,7 @@ struct Recovery {
         var entries = 0
         do throws(ThalwegError) {
             if let snapshot = opened.snapshot { try Recovery.load(snapshot, catalog, feed, loops) }
-            while let entry = try opened.entries.nextLent() {
+            while let entry = try opened.entries?.nextLent() {
                 try Recovery.apply(entry, catalog, feed, loops.count)
                 entries += 1
             }
@@ -48,7 +48,8 @@ struct Recovery {
             ])
     }
 
-    private static func load(
+    /// Loads a snapshot into a catalog and partitions that are empty.
+    static func load(
         _ snapshot: SnapshotReader, _ catalog: Catalog, _ feed: RecoveryFeed,
         _ loops: [any EventLoop]
     ) throws(ThalwegError) {

@@ -15,11 +15,13 @@ final class SourceRetractions: @unchecked Sendable {
     /// Something was merged into the topic's open window.
     private let merged: (TopicID) -> Void
     /// Calls back when all that was merged into a topic so far is durable and applied.
-    private let barrier: (TopicID, @escaping @Sendable () -> Void) -> Void
+    private let barrier: (TopicID, @escaping @Sendable (ThalwegError?) -> Void) -> Void
 
     // On `loop` only:
     private var waiting: [(sources: [SourceID], done: @Sendable () -> Void)] = []
     private var pass: Pass?
+    /// How often everything was given up: steps that were scheduled before do nothing.
+    private var stops = 0
 
     private struct Pass {
         var sources: [SourceID]
@@ -30,7 +32,7 @@ final class SourceRetractions: @unchecked Sendable {
 
     init(
         loop: any EventLoop, partition: Partition, merged: @escaping (TopicID) -> Void,
-        barrier: @escaping (TopicID, @escaping @Sendable () -> Void) -> Void
+        barrier: @escaping (TopicID, @escaping @Sendable (ThalwegError?) -> Void) -> Void
     ) {
         self.loop = loop
         self.partition = partition
@@ -43,6 +45,13 @@ final class SourceRetractions: @unchecked Sendable {
         loop.assertInEventLoop()
         waiting.append((sources, done))
         if pass == nil { beginPass() }
+    }
+
+    /// Gives up: another node leads and sees to its dead. Nobody who waits is called.
+    func stop() {
+        loop.assertInEventLoop()
+        (waiting, pass) = ([], nil)
+        stops += 1
     }
 
     /// A source is back: what it still asserts stays.
@@ -92,14 +101,19 @@ final class SourceRetractions: @unchecked Sendable {
             next(after: .milliseconds(2))
         case .isDone:
             let done = pass.done
-            if walk.retracted > 0 { barrier(walk.topic) { done.arrive() } } else { done.arrive() }
+            if walk.retracted > 0 {
+                barrier(walk.topic) { error in if error == nil { done.arrive() } }
+            } else {
+                done.arrive()
+            }
             next(after: .zero)
         }
     }
 
     /// Between two steps the loop does other work.
     private func next(after wait: TimeAmount) {
-        guard wait > .zero else { return loop.execute { [self] in goOn() } }
-        loop.scheduleTask(in: wait) { [self] in goOn() }
+        let again: @Sendable () -> Void = { [self, stops] in if self.stops == stops { goOn() } }
+        guard wait > .zero else { return loop.execute(again) }
+        loop.scheduleTask(in: wait, again)
     }
 }

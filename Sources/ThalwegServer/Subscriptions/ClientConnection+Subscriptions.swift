@@ -32,8 +32,13 @@ extension ClientConnection {
         let partition = node.partition(request.topic)
         subscriptions.loops[number] = UInt16(partition.number)
         countSubscriptions()
-        if let system = node.system.named(request.topic) { node.system.freshen(system) {} }
+        let system = node.system.named(request.topic)
+        if let system { node.system.freshen(system) { _ in } }
         partition.loop.execute { [self] in
+            if system != nil, let refusal = partition.leadership.refusal {
+                forgetSubscription(number)
+                return refuse(refusal, requestID)
+            }
             partition.subscriptions.subscribe(
                 request, number: number, connection: self, requestID: requestID)
         }
@@ -58,9 +63,9 @@ extension ClientConnection {
 
     /// The subscription ended without the client's doing. Callable from any loop.
     func forgetSubscription(_ number: UInt32) {
-        channel?.eventLoop.execute { [self] in
-            subscriptions.loops[number] = nil
-            countSubscriptions()
+        onOwnLoop { connection in
+            connection.subscriptions.loops[number] = nil
+            connection.countSubscriptions()
         }
     }
 

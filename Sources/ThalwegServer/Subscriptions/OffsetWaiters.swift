@@ -53,11 +53,23 @@ final class OffsetWaiters: @unchecked Sendable {
 
     /// An entry was applied.
     func applied(_ applied: Partition.Applied) {
-        guard let waiting = waiters[applied.topic] else { return }
-        let isDropped = applied.kind == .dropTopic
-        let done = waiting.filter { isDropped || $0.value.offset <= applied.after }
-        for number in done.keys { waiters[applied.topic]?[number] = nil }
-        if waiters[applied.topic]?.isEmpty == true { waiters[applied.topic] = nil }
+        guard !waiters.isEmpty else { return }
+        look(applied.topic, newest: applied.kind == .dropTopic ? nil : applied.after)
+    }
+
+    /// The whole state was replaced.
+    func lookAgain() {
+        for topic in waiters.keys {
+            look(topic, newest: try? partition.readingHead(topic).last)
+        }
+    }
+
+    /// - Parameter newest: the topic's last offset; `nil` where there is no such topic any more.
+    private func look(_ topic: TopicID, newest: Offset?) {
+        guard let waiting = waiters[topic] else { return }
+        let done = waiting.filter { waiter in newest.map { waiter.value.offset <= $0 } ?? true }
+        for number in done.keys { waiters[topic]?[number] = nil }
+        if waiters[topic]?.isEmpty == true { waiters[topic] = nil }
         count -= done.count
         for waiter in done.sorted(by: { $0.key < $1.key }).map(\.value) {
             waiter.deadline.cancel()

@@ -165,6 +165,15 @@ final class SubscriptionHub: @unchecked Sendable {
         }
     }
 
+    /// Lets go of everybody without a word.
+    func forgetAll() {
+        loop.assertInEventLoop()
+        for place in subscribers.indices where subscribers[place].group != nil {
+            subscribers[place].connection?.forgetSubscription(subscribers[place].number)
+            remove(place)
+        }
+    }
+
     private func remove(_ place: Int) {
         guard let group = subscribers[place].group else { return }
         if let name = name(of: place) { places[name] = nil }

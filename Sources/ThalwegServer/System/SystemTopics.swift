@@ -3,7 +3,8 @@
 //   GET, SCAN, COUNT ──► older than a second? ──► gather ──► an epoch of the system's own source
 //   a subscriber is there ──► once a second ─────────┘        (only the difference is logged)
 //
-// While nobody looks nothing is gathered and nothing is written.
+// While nobody looks nothing is gathered and nothing is written. In a cluster they tell of the node
+// that leads, which alone can write them, and are read there.
 //
 // On the catalog's loop, but for what says otherwise.
 import Logging
@@ -30,7 +31,7 @@ final class SystemTopics: @unchecked Sendable {
     private var layouts: [SystemTopic: RowLayout] = [:]
     private var refreshedAt: [SystemTopic: Int64] = [:]
     /// Who waits for a refresh that is under way.
-    private var waiting: [SystemTopic: [@Sendable () -> Void]] = [:]
+    private var waiting: [SystemTopic: [@Sendable (ThalwegError?) -> Void]] = [:]
 
     init(node: Node, logger: Logger) {
         self.node = node
@@ -39,14 +40,37 @@ final class SystemTopics: @unchecked Sendable {
 
     // MARK: Start
 
-    /// Creates what is missing. Calls back when that is done, or cannot be done now.
+    /// Begins to look once a second whether somebody watches.
+    func start() {
+        node.catalog.loop.assertInEventLoop()
+        node.catalog.loop.scheduleRepeatedTask(
+            initialDelay: .seconds(1), delay: .seconds(1)
+        ) { [weak self] task in
+            guard let self else { return task.cancel() }
+            refreshWatched()
+        }
+    }
+
+    /// Looks which of them there are: another node may have made them.
+    func learn() {
+        node.catalog.loop.assertInEventLoop()
+        for topic in SystemTopic.allCases {
+            let made = try? node.catalog.catalog.topic(named: topic.rawValue)
+            note(made?.id ?? TopicID(0), of: topic)
+        }
+    }
+
+    /// Creates what is missing, on the node that leads. Calls back when that is done, or cannot be
+    /// done now.
     func prepare(_ done: @escaping @Sendable () -> Void) {
         let catalog = node.catalog
         catalog.loop.assertInEventLoop()
+        // Another node's rows are nobody's until they are refreshed.
+        refreshedAt = [:]
         catalog.claim(name: SystemTopics.sourceName, isShared: true, 0) { [self] result in
             switch result {
-            case .success(let source):
-                self.source = source
+            case .success(let held):
+                source = held.source
                 create(SystemTopic.allCases[...], done)
             case .failure(let error):
                 unprepared(error)
@@ -56,15 +80,7 @@ final class SystemTopics: @unchecked Sendable {
     }
 
     private func create(_ rest: ArraySlice<SystemTopic>, _ done: @escaping @Sendable () -> Void) {
-        guard let topic = rest.first else {
-            node.catalog.loop.scheduleRepeatedTask(
-                initialDelay: .seconds(1), delay: .seconds(1)
-            ) { [weak self] task in
-                guard let self else { return task.cancel() }
-                refreshWatched()
-            }
-            return done()
-        }
+        guard let topic = rest.first else { return done() }
         do throws(ThalwegError) {
             let definition = try topic.definition
             node.catalog.createTopic(definition, isSystem: true) { [self] result in
@@ -116,29 +132,36 @@ final class SystemTopics: @unchecked Sendable {
         }
     }
 
-    /// Calls back when the topic is no older than a second. Callable from any thread.
-    func freshen(_ topic: SystemTopic, _ done: @escaping @Sendable () -> Void) {
+    /// Calls back when the topic is no older than a second, or with `not_leader`. Callable from any
+    /// thread.
+    func freshen(_ topic: SystemTopic, _ done: @escaping @Sendable (ThalwegError?) -> Void) {
         node.catalog.loop.execute { [self] in refresh(topic, done) }
     }
 
     private func refreshWatched() {
+        guard node.catalog.leadership.term != nil else { return }
         for topic in SystemTopic.allCases {
             let id = self.id(topic)
             let partition = node.partition(id)
             partition.loop.execute { [self] in
-                if partition.subscriptions.topics[id] != nil { freshen(topic) {} }
+                if partition.subscriptions.topics[id] != nil { freshen(topic) { _ in } }
             }
         }
     }
 
-    private func refresh(_ topic: SystemTopic, _ done: @escaping @Sendable () -> Void) {
+    private func refresh(
+        _ topic: SystemTopic, _ done: @escaping @Sendable (ThalwegError?) -> Void
+    ) {
+        if let refusal = node.catalog.leadership.refusal { return done(refusal) }
         if waiting[topic] != nil {
             waiting[topic]?.append(done)
             return
         }
         let now = CatalogLoop.uptime
         // A second's task may come a little early.
-        if let last = refreshedAt[topic], now - last < SystemTopics.age - 100_000 { return done() }
+        if let last = refreshedAt[topic], now - last < SystemTopics.age - 100_000 {
+            return done(nil)
+        }
         refreshedAt[topic] = now
         waiting[topic] = [done]
         switch topic {
@@ -153,7 +176,9 @@ final class SystemTopics: @unchecked Sendable {
                 "a system topic is not refreshed",
                 metadata: ["topic": "\(topic.rawValue)", "reason": "\(error)"])
         }
-        for done in waiting.removeValue(forKey: topic) ?? [] { done() }
+        for done in waiting.removeValue(forKey: topic) ?? [] {
+            done(node.catalog.leadership.refusal)
+        }
     }
 
     // MARK: Gathering

@@ -1,5 +1,4 @@
 import NIOCore
-import Synchronization
 import ThalwegEngine
 import ThalwegModel
 import ThalwegWire
@@ -35,11 +34,12 @@ extension ClientConnection {
         let partitions = self.partitions(topic)
         let failure = FirstFailure()
         let join = Join(count: partitions.count) { [self] in
-            channel?.eventLoop.execute { [self] in began(key, number, failure.error, requestID) }
+            onOwnLoop { $0.began(key, number, failure.error, requestID) }
         }
         for partition in partitions {
             inOrder(partition) { partition in
                 do throws(ThalwegError) {
+                    try partition.checkLeads()
                     try partition.partition.beginEpoch(topic, source: source, number: number)
                 } catch {
                     failure.note(error)
@@ -132,18 +132,7 @@ extension ClientConnection {
     private func inOrder(
         _ partition: PartitionLoop, _ body: @escaping @Sendable (PartitionLoop) -> Void
     ) {
-        if partition.loop === channel?.eventLoop { return body(partition) }
+        if partition.loop.inEventLoop { return body(partition) }
         partition.loop.execute { body(partition) }
-    }
-}
-
-/// The first of several things that failed, from whatever threads.
-private final class FirstFailure: Sendable {
-    private let first = Mutex<ThalwegError?>(nil)
-
-    var error: ThalwegError? { first.withLock { $0 } }
-
-    func note(_ error: ThalwegError) {
-        first.withLock { $0 = $0 ?? error }
     }
 }

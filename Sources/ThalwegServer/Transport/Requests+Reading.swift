@@ -13,7 +13,7 @@ extension ClientConnection {
         var reader = ByteReader(payload)
         let head = try GetHead(from: &reader)
         let partition = node.partition(head.topic)
-        if partition.loop === channel?.eventLoop, head.notBefore == .start,
+        if partition.loop.inEventLoop, head.notBefore == .start,
             node.system.named(head.topic) == nil
         {
             return try read(payload, partition, requestID)
@@ -88,7 +88,8 @@ extension ClientConnection {
         _ body: @escaping @Sendable (PartitionLoop) throws(ThalwegError) -> Void
     ) {
         if let system = node.system.named(topic) {
-            return node.system.freshen(system) { [self] in
+            return node.system.freshen(system) { [self] error in
+                if let error { return refuse(error, requestID) }
                 look(offset, of: topic, requestID, body)
             }
         }

@@ -56,6 +56,10 @@ extension ClientConnection {
                 try abandonEpoch(payload, requestID)
             case .status:
                 status(requestID)
+            case .clusterStatus:
+                clusterStatus(requestID)
+            case .changeMembers:
+                try changeMembers(try ChangeMembers(payload).action, requestID)
             case .deployProgram:
                 deployProgram(try DeployProgram(payload), requestID)
             case .removeProgram:
@@ -189,10 +193,17 @@ extension ClientConnection {
     // MARK: Waiting
 
     private func flush(_ requestID: UInt32) {
-        let join = Join(count: unflushed.count + 1) { [self] in answer(Flushed(), requestID) }
+        let failure = FirstFailure()
+        let join = Join(count: unflushed.count + 1) { [self] in
+            if let error = failure.error { return refuse(error, requestID) }
+            answer(Flushed(), requestID)
+        }
         for topic in unflushed {
             onPartition(topic) { partition in
-                partition.barrier(topic) { join.arrive() }
+                partition.barrier(topic) { error in
+                    if let error { failure.note(error) }
+                    join.arrive()
+                }
             }
         }
         unflushed.removeAll(keepingCapacity: true)
@@ -203,8 +214,9 @@ extension ClientConnection {
     private func describeSession(_ topic: TopicID, _ requestID: UInt32) {
         let session = session
         onPartition(topic) { [self] partition in
-            partition.barrier(topic) { [self] in
+            partition.barrier(topic) { [self] error in
                 do throws(ThalwegError) {
+                    if let error { throw error }
                     let next = try partition.partition.nextNumber(topic, of: session)
                     answer(SessionInfo(next: next), requestID)
                 } catch {

@@ -74,6 +74,10 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
 
     /// Asks for the server's counters.
     case status = 0x60
+    /// Asks what the node knows of its cluster.
+    case clusterStatus = 0x61
+    /// Asks the leader to change the members, to hand over, or a node for a snapshot.
+    case changeMembers = 0x62
 
     // MARK: Programs
 
@@ -144,6 +148,8 @@ public enum FrameType: UInt8, Hashable, Sendable, CaseIterable {
 
     /// The server's counters by name.
     case statusInfo = 0xE0
+    /// The cluster as the node knows it.
+    case clusterInfo = 0xE1
 
     // MARK: Answers: programs
 

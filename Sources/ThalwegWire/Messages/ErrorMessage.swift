@@ -2,11 +2,15 @@ public import ThalwegModel
 
 /// A failed request.
 ///
-/// `u16 code | text message | text advice | u8 has limit | u64 limit | u64 value`
+/// `u16 code | text message | text advice | u8 has limit | u64 limit | u64 value | text address`
+/// (empty for none)
 public struct ErrorMessage: Message {
     public static var frameType: FrameType { .error }
 
     public var error: ThalwegError
+
+    /// An address in bytes at most; a longer one is left out, as a part of one leads nowhere.
+    public static let maximumAddressBytes = 255
 
     /// Texts of more than 65,535 bytes are cut.
     public init(_ error: ThalwegError) {
@@ -17,7 +21,8 @@ public struct ErrorMessage: Message {
             ErrorMessage.cut(error.message),
             advice: ErrorMessage.cut(error.advice),
             limit: hasLimit ? error.limit : nil,
-            value: hasLimit ? error.value : nil
+            value: hasLimit ? error.value : nil,
+            address: error.address.flatMap { ErrorMessage.isAddress($0) ? $0 : nil }
         )
     }
 
@@ -28,6 +33,7 @@ public struct ErrorMessage: Message {
         writer.flag(error.limit != nil)
         writer.integer(error.limit ?? 0)
         writer.integer(error.value ?? 0)
+        writer.text(error.address ?? "")
     }
 
     public init(from reader: inout ByteReader) throws(ThalwegError) {
@@ -40,14 +46,25 @@ public struct ErrorMessage: Message {
         guard hasLimit || limit == 0 && value == 0 else {
             throw ThalwegError(.invalidFrame, "an error without a limit carries one")
         }
+        let address = try reader.text()
+        guard address.isEmpty || Self.isAddress(address) else {
+            throw .exceeded(
+                .invalidFrame, "the length of an error's address in bytes",
+                value: address.utf8.count, limit: Self.maximumAddressBytes, advice: "shorten it")
+        }
         error = ThalwegError(
             code,
             message,
             advice: advice,
             limit: hasLimit ? limit : nil,
-            value: hasLimit ? value : nil
+            value: hasLimit ? value : nil,
+            address: address.isEmpty ? nil : address
         )
         try reader.finish()
+    }
+
+    private static func isAddress(_ text: String) -> Bool {
+        (1...maximumAddressBytes).contains(text.utf8.count)
     }
 
     private static func cut(_ text: String) -> String {

@@ -47,6 +47,8 @@ public func reencoded(
     case .epochEnd: return try reencoded(frame, EpochEnd.self)
     case .epochAbandon: return try reencoded(frame, EpochAbandon.self)
     case .status: return try reencoded(frame, StatusRequest.self)
+    case .clusterStatus: return try reencoded(frame, ClusterStatusRequest.self)
+    case .changeMembers: return try reencoded(frame, ChangeMembers.self)
     case .welcome: return try reencoded(frame, Welcome.self)
     case .pong: return try reencoded(frame, Pong.self)
     case .error: return try reencoded(frame, ErrorMessage.self)
@@ -67,6 +69,7 @@ public func reencoded(
     case .changes, .historyPage, .differencePage: return try reencodedChanges(frame, keyKind)
     case .subscriptionEnded: return try reencoded(frame, SubscriptionEnded.self)
     case .statusInfo: return try reencoded(frame, StatusInfo.self)
+    case .clusterInfo: return try reencoded(frame, ClusterInfo.self)
     }
 }
 

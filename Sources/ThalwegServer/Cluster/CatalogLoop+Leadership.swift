@@ -1,0 +1,36 @@
+import NIOCore
+import ThalwegEngine
+import ThalwegModel
+
+// What a change of leader means for topics and sources.
+extension CatalogLoop {
+    /// This node plays another part from here on, behind every entry that was committed before.
+    func take(_ next: Leadership) {
+        loop.assertInEventLoop()
+        let was = leadership.term
+        leadership = next
+        guard was != next.term else { return }
+        if was != nil { stepDown() }
+        guard next.term != nil else { return }
+        era += 1
+        renewLiveness()
+        led()
+    }
+
+    private func stepDown() {
+        let requests = waiting.values.joined()
+        waiting = [:]
+        promised = []
+        unforgotten = []
+        liveness = Liveness()
+        for request in requests { request(Leadership.notCommitted) }
+        lost()
+    }
+
+    /// A snapshot of another node takes the place of the state.
+    func replace(with twin: Catalog) {
+        loop.assertInEventLoop()
+        catalog.replace(with: twin)
+        systemTopicsChanged()
+    }
+}

@@ -1,0 +1,83 @@
+import Logging
+import NIOCore
+import Synchronization
+import ThalwegCluster
+import ThalwegEngine
+import ThalwegLog
+import ThalwegModel
+
+// What the log's thread tells besides entries: who leads, and that another state is in force. It
+// goes to the loops the way that entries do.
+extension Node {
+    func receiver(
+        failed: @escaping @Sendable (ThalwegError) -> Void
+    ) -> ReplicatedLogReceiver {
+        var receiver = ReplicatedLogReceiver()
+        receiver.committed = { [self] in committed($0) }
+        receiver.leads = { [self] in become(.leads(term: $0)) }
+        receiver.follows = { [self] in become(.follows(nil)) }
+        receiver.leader = { [self] in heard(of: $0) }
+        receiver.restored = { [self] reader throws(ThalwegError) in try restore(reader) }
+        receiver.failed = failed
+        return receiver
+    }
+
+    private func heard(of leader: Member?) {
+        // Whoever leads says so itself when it may take writes.
+        guard leadership.withLock({ $0.term == nil }) else { return }
+        become(.follows(leader?.id == identity ? nil : leader))
+    }
+
+    private func become(_ next: Leadership) {
+        leadership.withLock { $0 = next }
+        if options.cluster != nil {
+            logger.info("leadership", metadata: ["now": "\(next)"])
+        }
+        for partition in loops {
+            partition.loop.execute { partition.take(next) }
+        }
+        onCatalog(behind: loops[...]) { [self] in catalog.take(next) }
+    }
+
+    /// This node among the members; `nil` for one that stands alone.
+    var identity: NodeID? { (log as? ReplicatedLog)?.id }
+
+    // MARK: Another node's snapshot
+
+    /// Loads a snapshot beside the state and puts it in its place, before this returns. Readers are
+    /// served from the old state meanwhile, so both are in memory. On the log's thread, which hands
+    /// out nothing until this is done.
+    private func restore(_ reader: SnapshotReader) throws(ThalwegError) {
+        let catalogTwin = catalog.catalog.emptyTwin()
+        let twins = loops.map { $0.partition.emptyTwin() }
+        let eventLoops = loops.map(\.loop)
+        let feed = RecoveryFeed(partitions: twins, loops: eventLoops)
+        do throws(ThalwegError) {
+            try Recovery.load(reader, catalogTwin, feed, eventLoops)
+        } catch {
+            // Nothing may be left under way when the partitions go.
+            try? feed.finish()
+            throw error
+        }
+        try feed.finish()
+        for (partition, twin) in zip(loops, twins) {
+            let held = LoopConfined(twin, on: partition.loop)
+            Node.wait(partition.loop.submit { partition.replace(with: held.value) })
+        }
+        let held = LoopConfined(catalogTwin, on: catalog.loop)
+        Node.wait(catalog.loop.submit { [catalog] in catalog.replace(with: held.value) })
+        snapshots.withLock { $0.bytesAtLast = log.statistics.payloadBytes }
+        // Clients come back and resume at their offsets, which are the same on every node.
+        dropConnections()
+        logger.info(
+            "state replaced by another node's snapshot", metadata: ["index": "\(reader.index)"])
+    }
+
+    private static func wait(_ done: EventLoopFuture<Void>) {
+        do {
+            try done.wait()
+        } catch {
+            preconditionFailure("nothing is thrown there: \(error)")
+        }
+    }
+}

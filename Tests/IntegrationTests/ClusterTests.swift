@@ -1,0 +1,147 @@
+import Testing
+import ThalwegClient
+import ThalwegCluster
+import ThalwegModel
+import ThalwegServer
+
+/// Three servers that agree on one log, while all are well.
+@Suite("A cluster", .serialized, .enabled(if: ConsensusCore.isAvailable))
+struct ClusterTests {
+    @Test func whatIsWrittenAtTheLeaderIsOnEveryNode() async throws {
+        try await withCluster { cluster in
+            let (leader, client) = try await cluster.writer()
+            let topic = try await client.topic(try Sample.definition())
+            var last = Offset.start
+            for key in UInt64(1)...50 {
+                last = try await client.put(
+                    topic, .u64(key), row: try Sample.row(topic, "p\(key)", Double(key))
+                ).offset
+            }
+            for id in cluster.followers(of: leader) {
+                let reader = try await cluster.reader(id)
+                let own = try await eventually("the topic is there") {
+                    try? await reader.topic(topic.name)
+                }
+                let record = try #require(
+                    try await reader.get(own, .u64(50), notBefore: last))
+                #expect(try own.values(of: record.row)[0] == .string("p50"))
+                #expect(record.offset == last)
+                #expect(try await reader.count(own, notBefore: last).count == 50)
+                try await reader.close()
+            }
+            #expect(try await cluster.hashes(topic.name, at: last).count == 1)
+            try await client.close()
+        }
+    }
+
+    @Test func aFollowerRefusesWhatOnlyTheLeaderCanDoAndSaysWhoLeads() async throws {
+        try await withCluster { cluster in
+            let (leader, client) = try await cluster.writer()
+            let topic = try await client.topic(try Sample.definition())
+            let last = try await client.put(
+                topic, .u64(1), row: try Sample.row(topic, "Ada")
+            ).offset
+            let follower = try #require(cluster.followers(of: leader).first)
+            _ = try await cluster.hashes(topic.name, at: last)
+            let refusals: [(ThalwegClient) async throws -> Void] = [
+                { _ in _ = try await cluster.server(follower).connect(.named("w")) },
+                { _ in _ = try await cluster.server(follower).connect(.any) },
+                { _ = try await $0.createTopic(try Sample.definition("others")) },
+                { try await $0.dropTopic(topic.name) },
+                { try await $0.truncateTopic(topic.name) },
+                {
+                    var options = topic.definition.options
+                    options.tombstoneRetentionMicroseconds = 1
+                    try await $0.alterTopic(topic.name, options: options)
+                },
+                { try await $0.put(topic, .u64(2), row: try Sample.row(topic, "Bo")) },
+            ]
+            let reader = try await cluster.reader(follower)
+            for (number, refused) in refusals.enumerated() {
+                let error = await #expect(throws: ThalwegError.self, "refusal \(number)") {
+                    try await refused(reader)
+                }
+                #expect(error?.code == .notLeader, "refusal \(number)")
+                #expect(error?.message.contains("node\(leader)") == true, "refusal \(number)")
+            }
+            // A topic that is there already can be opened by who only reads.
+            #expect(try await reader.topic(try Sample.definition()).id == topic.id)
+            #expect(try await reader.get(topic, .u64(1)) != nil)
+            #expect(try await reader.get(topic, .u64(2)) == nil)
+            try await reader.close()
+            try await client.close()
+        }
+    }
+
+    @Test func aSubscriptionAtAFollowerSeesEverything() async throws {
+        try await withCluster { cluster in
+            let (leader, client) = try await cluster.writer()
+            let topic = try await client.topic(try Sample.definition())
+            let events = try await client.topic(Stream.definition())
+            let first = try await client.put(
+                topic, .u64(1), row: try Sample.row(topic, "a")
+            ).offset
+            try await client.put(events, "k", "0")
+            let follower = try #require(cluster.followers(of: leader).first)
+            _ = try await cluster.hashes(topic.name, at: first)
+            _ = try await cluster.hashes(events.name, at: Offset(1))
+            let reader = try await cluster.reader(follower)
+            let states = try await reader.subscribe(try await reader.topic(topic.name))
+            let feed = try await reader.subscribe(
+                try await reader.topic(events.name), from: .start, deliver: .every)
+            var last = first
+            for key in UInt64(2)...60 {
+                last = try await client.put(
+                    topic, .u64(key), row: try Sample.row(topic, "p\(key)")
+                ).offset
+                try await client.put(events, "k", "\(key)")
+            }
+            let heard = try await states.events(to: last)
+            #expect(heard.map(\.offset.rawValue) == Array(1...last.rawValue))
+            let told = try await feed.events(to: Offset(60))
+            #expect(told.map(Stream.text) == ["put k=0"] + (2...60).map { "put k=\($0)" })
+            try await reader.close()
+            try await client.close()
+        }
+    }
+
+    @Test func theSystemsTopicsTellOfTheLeaderAndAreReadThere() async throws {
+        try await withCluster { cluster in
+            let (leader, client) = try await cluster.writer()
+            let topic = try await eventually("the topic is made") {
+                try? await client.topic("thalweg.connections")
+            }
+            #expect(try await client.scan(topic).records.count == 1)
+            for id in cluster.followers(of: leader) {
+                let reader = try await cluster.reader(id)
+                let own = try await eventually("the topic is there") {
+                    try? await reader.topic(topic.name)
+                }
+                for refused in [
+                    { _ = try await reader.scan(own) }, { _ = try await reader.get(own, .u64(1)) },
+                    { _ = try await reader.subscribe(own) },
+                ] as [() async throws -> Void] {
+                    let error = await #expect(throws: ThalwegError.self) { try await refused() }
+                    #expect(error?.code == .notLeader)
+                }
+                try await reader.close()
+            }
+            try await client.close()
+        }
+    }
+
+    @Test func aClusterOfOneServesLikeANodeAlone() async throws {
+        try await withCluster(1) { cluster in
+            let (id, client) = try await cluster.writer()
+            let topic = try await client.topic(try Sample.definition())
+            let last = try await client.put(
+                topic, .u64(1), row: try Sample.row(topic, "Ada")
+            ).offset
+            #expect(try await client.status()["leads"] == 1)
+            try await client.close()
+            await cluster.stop(id)
+            try await cluster.start(id)
+            #expect(try await cluster.hashes(topic.name, at: last).count == 1)
+        }
+    }
+}
