@@ -46,7 +46,7 @@ struct ClusterSnapshotTests {
             let joining = NodeID(9)
             try await cluster.start(joining, isFounder: false)
             try await cluster.change(leader) { log, answer in
-                log.add(Member(joining, address: "node9"), answer)
+                log.add(TestCluster.member(joining), answer)
             }
             #expect(try await cluster.hashes(topic.name, at: last).count == 1)
             #expect(try await cluster.hashes(events.name, at: Offset(300)).count == 1)
@@ -123,7 +123,7 @@ struct ClusterSnapshotTests {
             let joining = NodeID(9)
             try await cluster.start(joining, isFounder: false)
             try await cluster.change(leader) { log, answer in
-                log.add(Member(joining, address: "node9"), answer)
+                log.add(TestCluster.member(joining), answer)
             }
             let last = try await client.transfer(topic, 1, from: 1, to: 2).offset
             // A transfer is two changes; the newest offset is the topic's.

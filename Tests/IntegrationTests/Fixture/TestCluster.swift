@@ -19,8 +19,12 @@ final class TestCluster: Sendable {
 
     init(_ count: Int, _ change: @escaping Change = { _ in }) {
         founders = Membership(
-            (1...count).map { Member(NodeID(UInt64($0)), address: "node\($0)") })
+            (1...count).map { TestCluster.member(NodeID(UInt64($0))) })
         self.change = change
+    }
+
+    static func member(_ id: NodeID) -> Member {
+        Member(id, address: "node\(id)", clientAddress: "client\(id):1")
     }
 
     // MARK: Nodes
