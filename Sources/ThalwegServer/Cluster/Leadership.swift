@@ -38,7 +38,8 @@ enum Leadership: Sendable {
         }
         return ThalwegError(
             .notLeader, "this node does not lead, node \(leader.id) at \(leader.address) does",
-            advice: "go there; this node serves reads")
+            advice: "go there; this node serves reads",
+            address: leader.clientAddress.isEmpty ? nil : leader.clientAddress)
     }
 
     /// For what was under way when a node ceased to lead.
