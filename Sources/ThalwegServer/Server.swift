@@ -167,13 +167,15 @@ public final class Server: Sendable {
         await failure.value()
     }
 
-    /// Stops accepting, makes durable what was merged, closes every connection and the log.
+    /// Stops accepting, makes durable what was merged, hands leadership over, closes every connection
+    /// and the log.
     public func stop() async {
         companion.withLock { $0 }?.cancel()
         for listener in listeners {
             try? await listener.close()
         }
         await node.drain()
+        await node.handOver()
         await node.closeConnections()
         node.stop()
         try? await group.shutdownGracefully()

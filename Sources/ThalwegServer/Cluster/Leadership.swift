@@ -37,7 +37,7 @@ enum Leadership: Sendable {
                 advice: "try again soon, here or at another node")
         }
         return ThalwegError(
-            .notLeader, "this node does not lead, node \(leader.id) at \(leader.address) does",
+            .notLeader, "this node does not lead, node \(leader.id) does",
             advice: "go there; this node serves reads",
             address: leader.clientAddress.isEmpty ? nil : leader.clientAddress)
     }
