@@ -104,7 +104,8 @@ let package = Package(
         .target(
             name: "ThalwegBench",
             dependencies: [
-                "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegPrograms", histogram,
+                "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegPrograms", "ThalwegClient",
+                histogram,
             ]),
         .executableTarget(
             name: "thalweg",

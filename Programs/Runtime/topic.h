@@ -32,7 +32,8 @@ struct topic_write {
     uint32_t key_count, value_count, metadata_count, zeros[3];
 };
 
-// What becomes of a write; key and value follow, each padded to 8 bytes.
+// What becomes of a write; key, value and, of a store or remove, metadata follow, each padded to 8
+// bytes. `code` is that of a reject; of a store or remove it counts the bytes of metadata.
 struct topic_frame {
     uint32_t size, operation, index, key_count, value_count, code;
 };
@@ -92,6 +93,19 @@ static inline struct topic_frame *topic_emit(
         bytes[key_size + i] = i < value_count ? ((const char *)value)[i] : 0;
     *used += size;
     return frame;
+}
+
+// Gives the frame that was emitted last, a store or remove with code 0, metadata of its own; else its
+// change has the write's.
+static inline void topic_metadata(
+    uint32_t *used, struct topic_frame *frame, const void *metadata, uint32_t count) {
+    if (count > TOPIC_OUT || topic_padded(count) > TOPIC_OUT - *used) __builtin_trap();
+    unsigned char *bytes = (unsigned char *)frame + frame->size;
+    for (uint32_t i = 0; i < topic_padded(count); i++)
+        bytes[i] = i < count ? ((const char *)metadata)[i] : 0;
+    frame->code = count;
+    frame->size += topic_padded(count);
+    *used += topic_padded(count);
 }
 
 // What `topic_batch` gives back.

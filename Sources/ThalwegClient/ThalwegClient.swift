@@ -22,16 +22,18 @@ public final class ThalwegClient: Sendable {
         core.abandon()
     }
 
-    /// Connects to `host:port`, `[IPv6]:port` or a Unix socket's path, and shakes hands.
+    /// Connects to `host:port`, `[IPv6]:port` or a Unix socket's path, and shakes hands. Several
+    /// with commas between are nodes of one cluster: the client finds the one that leads, and goes
+    /// on at another when it is lost. One is enough where it knows who leads.
     ///
-    /// The first attempt is the only one: throws `connection_lost` where nobody answers, or what
-    /// the server objects to. Later losses are repaired as the options say.
+    /// Each is tried once: throws `connection_lost` where nobody answers, or what the last one
+    /// objects to. Later losses are repaired as the options say.
     public static func connect(
         to address: String,
         options: ClientOptions = ClientOptions()
     ) async throws(ThalwegError) -> ThalwegClient {
         try await connect(
-            to: ServerAddress(address),
+            to: ServerList.parse(address),
             options: options,
             on: MultiThreadedEventLoopGroup.singleton.next()
         )
@@ -39,12 +41,17 @@ public final class ThalwegClient: Sendable {
 
     /// As ``connect(to:options:)``, on an event loop that is there already.
     public static func connect(
-        to address: ServerAddress,
+        to servers: [ServerAddress],
         options: ClientOptions = ClientOptions(),
         on eventLoop: any EventLoop
     ) async throws(ThalwegError) -> ThalwegClient {
+        guard !servers.isEmpty else {
+            throw ThalwegError(
+                .invalidConfiguration, "there is no server to connect to",
+                advice: "give the address of one")
+        }
         let core = ClientCore(
-            address: address,
+            servers: servers,
             options: options,
             eventLoop: eventLoop,
             seed: UInt64.random(in: 0...UInt64.max)

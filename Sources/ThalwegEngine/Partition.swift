@@ -82,6 +82,7 @@ public final class Partition {
         }
         if box.checkMemoryIn <= 0 { try checkMemory(box) }
         box.checkMemoryIn -= writes.count
+        try checkRoom(box, writes.count)
         if box.state.isStream {
             return try box.state.enqueue(
                 writes, header: header, source: source, session: session, token: token)
@@ -133,6 +134,18 @@ public final class Partition {
         box.checkMemoryIn = 4 << 20
     }
 
+    /// What is gathered must fit into an entry. It is cut long before (`isGroupFull`), unless the log
+    /// is slow or a reader holds it up.
+    private func checkRoom(_ box: TopicBox, _ bytes: Int) throws(ThalwegError) {
+        let gathered = box.state.gatheredBytes
+        // A batch alone may have more than is gathered at most.
+        guard gathered > 0, gathered + bytes > limits.entryBytes / 8 * 5 else { return }
+        throw .exceeded(
+            .tooManyRequests, "the bytes of writes that wait for the log",
+            value: gathered + bytes, limit: limits.entryBytes / 8 * 5,
+            advice: "wait for answers before sending more")
+    }
+
     /// Answers `token` when everything merged so far is durable and applied.
     public func barrier(_ topic: TopicID, token: UInt64) throws(ThalwegError) {
         let box = try required(topic)
@@ -156,10 +169,13 @@ public final class Partition {
         box(topic)?.state.isStream ?? false
     }
 
-    /// The topic's open group of writes has grown so large that it is cut also while others are on
-    /// their way.
+    /// The topic's open window or group of writes has grown so large that it is cut now, also while
+    /// others are on their way.
     public func isGroupFull(_ topic: TopicID) -> Bool {
-        (box(topic)?.state.queue.openBytes ?? 0) >= StreamQueue.fullBytes
+        guard let box = box(topic) else { return false }
+        let full = limits.entryBytes / 4
+        return box.state.gatheredBytes
+            >= (box.state.isStream ? min(StreamQueue.fullBytes, full) : full)
     }
 
     /// When the topic's open window is due; `nil` while it is empty, and where there are none.
@@ -176,6 +192,8 @@ public final class Partition {
         public var entry: [UInt8]?
         /// Answers that need not wait: no window before this one is on its way.
         public var completions: [Completion]
+        /// Why the entry cannot be logged: everything in it came to nothing.
+        public var refusal: ThalwegError?
     }
 
     /// Closes the topic's open window; `nil` where it is empty or too many are on their way.
@@ -184,12 +202,26 @@ public final class Partition {
         if box.state.isStream {
             guard !box.state.queue.isEmpty, box.state.queue.canSeal else { return nil }
             let (entry, done) = box.state.sealStream(time: time.microseconds)
+            if let entry, let refusal = tooLarge(entry) {
+                let told = box.state.queue.dropSealed(refusal, lastOffset: box.state.newestOffset)
+                return Sealed(completions: told, refusal: refusal)
+            }
             return Sealed(entry: entry, completions: done)
         }
         guard !box.state.isOpenEmpty, box.state.canSeal else { return nil }
         let entry = box.state.seal(time: time.microseconds)
+        if let entry, let refusal = tooLarge(entry) {
+            return Sealed(completions: box.state.dropSealed(refusal), refusal: refusal)
+        }
         let completions = entry == nil ? box.state.takeCompletions(appliedOne: false) : []
         return Sealed(entry: entry, completions: completions)
+    }
+
+    private func tooLarge(_ entry: [UInt8]) -> ThalwegError? {
+        guard entry.count > limits.entryBytes else { return nil }
+        return .exceeded(
+            .recordTooLarge, "the size in bytes of one entry of the log", value: entry.count,
+            limit: limits.entryBytes, advice: "write fewer or smaller records at a time")
     }
 
     /// Sealed windows of the topic whose entries are not applied yet.
@@ -256,8 +288,9 @@ public final class Partition {
             guard let box = box(header.topic) else { return applied }
             applied.before = Offset(box.state.table.changes.last)
             let isOwn = box.state.inFlight > 0
-            box.state.applyTruncation(time: header.time.microseconds)
+            try box.state.applyTruncation(time: header.time.microseconds, programs)
             if isOwn { applied.completions = box.state.takeCompletions(appliedOne: true) }
+            if box.state.isStream { applied.completions = box.state.completions([]) }
             applied.after = Offset(box.state.table.changes.last)
         case .registerSource, .retractSource:
             throw TopicState.strangeEntry("a \(header.kind) for a partition")

@@ -41,6 +41,8 @@ public struct Limits: Hashable, Sendable {
     public var subscriptionsPerConnection = 1_024
     /// Bytes of all records, indexes and pending windows; writes are refused beyond it.
     public var memoryBytes = 8 << 30
+    /// Bytes in one entry of the log; the server sets it to what its log takes.
+    public var entryBytes = 64 << 20
     /// Bytes of a topic's history that are kept in memory before they go to a file.
     public var historyChunkBytes = 1 << 20
     /// Bytes that a connection may have waiting to be merged before the server stops reading it.

@@ -64,7 +64,7 @@ extension Program {
             return try undo(first, output)
         }
         checkpoint.note(frames, count: count)
-        if isCheckpointDue { takeCheckpoint() }
+        if isCheckpointDue, trial == nil { takeCheckpoint() }
         return ProgramStep(first: first, count: consumed, output: output)
     }
 
@@ -123,7 +123,7 @@ extension Program {
     /// Bytes of input after which a checkpoint is taken, or as many as the program has memory.
     private static let bytesPerCheckpoint = 16 << 20
 
-    private var isCheckpointDue: Bool {
+    var isCheckpointDue: Bool {
         checkpoint.writes >= Self.writesPerCheckpoint
             || checkpoint.frames.count + imports.answers.byteCount
                 > max(Self.bytesPerCheckpoint, checkpoint.memoryBytes)
@@ -136,7 +136,7 @@ extension Program {
     }
 
     /// Makes the program as it was after the last good call.
-    private func rollBack() throws(ThalwegError) {
+    func rollBack() throws(ThalwegError) {
         if let broken { throw broken }
         do throws(ThalwegError) {
             if instance.memoryBytes > checkpoint.memoryBytes {
@@ -147,7 +147,7 @@ extension Program {
             let nanoseconds = try repeatCalls()
             // Copying costs about an eighth of a nanosecond a byte. If the calls since the checkpoint
             // cost more than a new one, the next roll-back should not make them again.
-            if nanoseconds > checkpoint.memoryBytes / 8 { takeCheckpoint() }
+            if trial == nil, nanoseconds > checkpoint.memoryBytes / 8 { takeCheckpoint() }
         } catch {
             broken = error
             throw error

@@ -26,6 +26,8 @@ public final class Program {
     var isCheckpointStale = true
     /// Writes that are given one at a time, as their batch failed.
     var oneByOne = 0
+    /// Set while writes run that are kept or undone together; no checkpoint is taken then.
+    var trial: Trial?
     /// Why it cannot run any more: the server broke a promise, not the program.
     var broken: ThalwegError?
     /// A reject frame that outlives a roll-back.

@@ -38,9 +38,9 @@ public struct ProgramLimits: Hashable, Sendable {
     // MARK: What configuration sets
 
     /// Fuel of one write; about 0.15 to 0.5 ns each. It stops endless loops and bills nobody.
-    public var fuelPerWrite: UInt64 = 500_000_000
+    public var fuelPerWrite: UInt64 = 100_000_000
     /// Fuel of the initialiser, and of each call of `topic_load`.
-    public var fuelOfInitialiser: UInt64 = 10_000_000_000
+    public var fuelOfInitialiser: UInt64 = 2_000_000_000
     /// Bytes of memory that a program may have.
     public var memoryBytes = 256 << 20
     /// Bytes in a key that a program emits.
@@ -53,6 +53,19 @@ public struct ProgramLimits: Hashable, Sendable {
     public var faults: UInt64 = 1_000
     /// Writes over which ``faults`` are counted.
     public var faultWindow: UInt64 = 100_000
+    /// A write that ran out of fuel counts as one of ``faults`` for each so much that it took: so what
+    /// endless loops take from the other topics of their event loop is bounded, whatever
+    /// ``fuelPerWrite`` is.
+    public static let fuelPerFault: UInt64 = 1_000_000
 
     public init() {}
+
+    /// What a write that failed like this counts as.
+    func weight(_ fault: ProgramFault) -> UInt64 {
+        switch fault {
+        case .writeTooLarge: 0
+        case .outOfFuel: max(1, fuelPerWrite / ProgramLimits.fuelPerFault)
+        default: 1
+        }
+    }
 }

@@ -101,20 +101,6 @@ public final class Server: Sendable {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.autoRead, value: false)
-            .childChannelOption(.maxMessagesPerRead, value: 2)
-            .childChannelOption(
-                // A connection keeps its buffer, so one that is idle must have a small one.
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(
-                    minimum: 2 << 10, initial: 8 << 10, maximum: 256 << 10)
-            )
-            .childChannelOption(
-                .writeBufferWaterMark,
-                value: .init(
-                    low: node.options.limits.outboundBytesPerConnection / 4,
-                    high: node.options.limits.outboundBytesPerConnection)
-            )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try accept(channel, node, logger)
@@ -145,10 +131,7 @@ public final class Server: Sendable {
             : .exceeded(
                 .tooManyConnections, "the number of connections", value: open + 1, limit: limit,
                 advice: "close connections that are not used, or raise the limit")
-        if channel.localAddress?.protocol != .unix, let options = channel.syncOptions {
-            // Answers are small and must not wait for each other.
-            try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
-        }
+        try channel.setOptionsForClients(node.options.limits)
         try channel.pipeline.syncOperations.addHandler(
             ClientConnection(node: node, logger: logger, refusal: refusal))
     }

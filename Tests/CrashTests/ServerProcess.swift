@@ -78,6 +78,8 @@ final class ServerProcess {
     /// What it wrote to its standard error.
     var said: String { (try? String(contentsOf: errorFile, encoding: .utf8)) ?? "" }
 
+    var processID: Int32 { process.processIdentifier }
+
     /// Ends it at once, as a crash would, and waits until it is gone.
     func crash() {
         kill(process.processIdentifier, SIGKILL)

@@ -72,6 +72,34 @@ import ThalwegWire
         }
     }
 
+    /// What a source that is gone has asserted is retracted by the server itself: a topic's program is
+    /// not asked, and need not allow it.
+    @Test(.enabled(if: ProgramModules.areThere, ProgramModules.advice))
+    func aDeadSourcesRecordsGoPastTheProgram() async throws {
+        try await withServer { server in
+            let watcher = try await server.connect(.named("watcher"))
+            let topic = try await watcher.topic(Stream.definition())
+            // It refuses every delete.
+            try await watcher.deployProgram(
+                ProgramModules.example("gate"), to: "events", name: "gate")
+            let mortal = try await server.connect()
+            try await mortal.put(topic, "a", "1")
+            try await mortal.put(topic, "b", "2")
+            try await watcher.put(topic, "c", "3")
+            let refused = try await mortal.refusal { try await mortal.delete(topic, "a") }
+            #expect(refused.code == .rejected)
+            let listener = try await watcher.subscribe(topic, deliver: .every)
+            try await mortal.close()
+            try expire(server, .numbered(mortal.source))
+            let events = try await listener.events(to: Offset(5))
+            #expect(events.suffix(2).map(Stream.text) == ["delete a", "delete b"])
+            #expect(events.suffix(2).allSatisfy { $0.reason == .sourceLost })
+            #expect(try await watcher.count(topic).count == 1)
+            #expect(try await watcher.program("events").writes == 4)
+            try await watcher.close()
+        }
+    }
+
     /// The identity of a source without a name is free again once all is retracted.
     @Test func identitiesOfTheDeadAreGivenAgain() async throws {
         try await withServer { server in

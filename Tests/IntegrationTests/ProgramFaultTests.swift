@@ -71,6 +71,38 @@ import ThalwegServer
         }
     }
 
+    /// What endless loops take from the other topics of their event loop is bounded by fuel, however
+    /// the writes come: that bound is about a second, and no more than so many writes are run.
+    @Test func endlessLoopsHoldUpOtherTopicsForABoundedTime() async throws {
+        let limits = ProgramLimits()
+        let loops = limits.faults / (limits.fuelPerWrite / ProgramLimits.fuelPerFault) + 1
+        // Each of them is run once in its batch, at most, and once alone.
+        #expect(2 * loops * limits.fuelPerWrite <= 2_500_000_000)
+        try await withServer {
+            $0.loops = 1
+        } _: { server in
+            let client = try await server.connect()
+            let topic = try await client.topic(Stream.definition())
+            let other = try await client.topic(Stream.definition("other"))
+            try await client.deployProgram(ProgramModules.orders(), to: "events", name: "orders")
+            async let answer = {
+                var batch = Batch(topic, acknowledgement: .committedEach)
+                for _ in 0..<5_000 { try batch.assert(.string("k"), row: Array("l".utf8)) }
+                return try await client.write(&batch)
+            }()
+            for number in 1...20 { try await client.put(other, "k", "\(number)") }
+            let results = try await answer.results
+            #expect(results.allSatisfy { $0.verdict == .failed })
+            let codes = results.map { $0.rejection?.code ?? 0 }
+            #expect(codes.count { $0 == UInt32(ProgramFault.outOfFuel.rawValue) } == Int(loops))
+            #expect(
+                codes.count { $0 == UInt32(ProgramFault.faulting.rawValue) } == 5_000 - Int(loops))
+            let info = try await client.program("events")
+            #expect(info.failed == loops && info.isFaulting)
+            try await client.close()
+        }
+    }
+
     /// 64 MiB of memory that is asked for, with a limit of 16: the program sees that there is none.
     @Test func memoryHasALimit() async throws {
         try await withOrders { client, topic in

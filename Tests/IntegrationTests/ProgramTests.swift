@@ -144,15 +144,58 @@ import ThalwegServer
         }
     }
 
-    @Test func anAtomicBatchIsRefusedInWords() async throws {
-        try await withTopic("PassThrough") { client, topic in
-            var batch = Batch(topic, acknowledgement: .committedEach, isAtomic: true)
-            try batch.assert(.string("a"), row: [1])
-            try batch.assert(.string("b"), row: [2])
-            let answer = try await client.write(&batch)
-            #expect(answer.results.map(\.error) == [.notSupported, .notSupported])
-            #expect(try await client.describeTopic(topic.name).lastOffset == .start)
+    /// Three transfers that depend on each other, and three of which the last overdraws.
+    @Test func anAtomicBatchIsTakenWholeOrNotAtAll() async throws {
+        try await withServer { server in
+            let client = try await server.connect()
+            let topic = try await client.topic(Accounts.definition())
+            try await client.deployProgram(
+                ProgramModules.example("Transfer"), to: topic.name, name: "transfer")
+            func transfers(_ steps: [(UInt64, Int64, UInt64)]) async throws -> WriteAnswer {
+                var batch = Batch(topic, acknowledgement: .committedEach, isAtomic: true)
+                for (from, amount, to) in steps {
+                    try batch.assert(.u64(from), row: Accounts.bytes(amount) + Accounts.bytes(to))
+                }
+                return try await client.write(&batch)
+            }
+            try await client.put(topic, 1, 100)
+            let done = try await transfers([(1, 100, 2), (2, 100, 3), (3, 40, 1)])
+            #expect(done.results.map(\.verdict) == [.accepted, .accepted, .accepted])
+            let refused = try await transfers([(3, 60, 2), (1, 40, 2), (2, 101, 1)])
+            #expect(refused.results.map(\.verdict) == [.rejected, .rejected, .rejected])
+            #expect(refused.results.map(\.rejection?.code) == [100, 100, 100])
+            #expect(refused.counts?.rejected == 3)
+            #expect(try await client.numbers(topic, [1, 2, 3]) == [40, 0, 60])
+            // The program, too, has forgotten what it did for the one that was refused.
+            let last = try await transfers([(3, 60, 2), (1, 40, 2)])
+            #expect(last.results.map(\.verdict) == [.accepted, .accepted])
+            try await client.close()
         }
+    }
+
+    /// Truncated, the topic is empty and its program begins anew, also after a restart.
+    @Test func aTruncatedTopicsProgramBeginsAnew() async throws {
+        let first = try await TestServer.start()
+        defer { first.removeData() }
+        let client = try await first.connect()
+        let topic = try await client.topic(Stream.definition())
+        try await client.deployProgram(ProgramModules.orders(), to: "events", name: "orders")
+        for _ in 0..<3 { try await client.put(topic, "k", "c") }
+        try await client.truncateTopic("events")
+        #expect(try await client.program("events").writes == 0)
+        #expect(try await client.put(topic, "k", "c").offset == Offset(5))
+        let hash = try await client.program("events").stateHash
+        try await client.close()
+
+        let second = try await first.restarted()
+        let again = try await second.connect()
+        let events = try await again.events(try await again.topic("events"))
+        #expect(events.map(\.kind) == [.created, .updated, .updated, .deleted, .created])
+        #expect(events[3].reason == .dropped)
+        #expect(events.map { $0.row.map(Accounts.number) } == [1, 2, 3, nil, 1])
+        #expect(try await again.program("events").stateHash == hash)
+        try await again.close()
+        await second.server.stop()
     }
 
     @Test func aRuleOfAGameHoldsForRowsOfATypedTopic() async throws {

@@ -95,6 +95,73 @@ import ThalwegWire
         await second.server.stop()
     }
 
+    /// Of a topic that keeps every write each record is deleted by a change of its own, in its place
+    /// among the writes: listeners of every event, and readers of the past, see what was.
+    @Test func aStreamsTruncationIsInItsHistory() async throws {
+        try await withServer { server in
+            let client = try await server.connect(.named("w"))
+            let topic = try await client.topic(Stream.definition())
+            let listener = try await client.subscribe(topic, deliver: .every)
+            let latest = try await client.subscribe(topic, from: .start)
+            for key in ["a", "b", "c"] { try await client.put(topic, key, "1") }
+            try await client.delete(topic, "b")
+            try await client.truncateTopic("events")
+            let last = try await client.put(topic, "a", "2").offset
+            #expect(last == Offset(7))
+            let heard = try await listener.events(to: last)
+            #expect(
+                heard.map(Stream.text) == [
+                    "put a=1", "put b=1", "put c=1", "delete b", "delete a", "delete c", "put a=2",
+                ])
+            #expect(heard.map(\.version.rawValue) == [1, 1, 1, 2, 2, 2, 3])
+            #expect(heard[4].reason == .dropped && heard[3].reason == .retracted)
+            var held: [Key: [UInt8]] = [:]
+            while let delivery = try await latest.next() {
+                #expect(!delivery.isReset)
+                for change in try delivery.changes() { held[change.key] = change.row }
+                if delivery.resumeOffset >= last { break }
+            }
+            #expect(held == [.string("a"): Array("2".utf8)])
+            let before = try await client.scan(topic, at: .offset(Offset(4)))
+            #expect(Set(before.records.map(\.key)) == [.string("a"), .string("c")])
+            let behind = try await client.scan(topic, at: .offset(Offset(6)))
+            #expect(behind.records.isEmpty)
+            try await client.close()
+        }
+    }
+
+    /// Each of the writers' events is wholly before or wholly behind each truncation, also where they
+    /// come faster than the log takes them.
+    @Test func truncationsAmongEventsKeepTheirPlace() async throws {
+        try await withServer { server in
+            let client = try await server.connect(.named("w"))
+            let topic = try await client.topic(Stream.definition())
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                for writer in 0..<4 {
+                    tasks.addTask {
+                        let own = try await server.connect(.named("w\(writer)"))
+                        for number in 0..<60 {
+                            try await own.put(topic, "k\(number % 7)", "\(writer)")
+                        }
+                        try await own.close()
+                    }
+                }
+                tasks.addTask {
+                    for _ in 0..<15 { try await client.truncateTopic("events") }
+                }
+                try await tasks.waitForAll()
+            }
+            var fold: [Key: [UInt8]] = [:]
+            for event in try await client.events(topic) { fold[event.key] = event.row }
+            var held: [Key: [UInt8]] = [:]
+            for record in try await client.scan(topic, limit: 1_000).records {
+                held[record.key] = record.row
+            }
+            #expect(fold == held)
+            try await client.close()
+        }
+    }
+
     @Test func whatCannotBeTruncatedIsRefused() async throws {
         try await withServer { server in
             let client = try await server.connect(.readOnly)

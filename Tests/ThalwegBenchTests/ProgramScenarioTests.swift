@@ -34,6 +34,47 @@ import ThalwegModel
         #expect(error?.message.contains("/nowhere/none.wasm") == true)
     }
 
+    /// Examples that the bench has no writes for say why, before a server is started.
+    @Test(arguments: ["AcceptEven", "even", "Moves", "Sequence", "Stutter"])
+    func anExampleWithoutFittingWritesIsNamed(program: String) {
+        let error = #expect(throws: ThalwegError.self) { try ProgramLoad(program) }
+        #expect(error?.code == .invalidConfiguration)
+        #expect(error?.message.contains("'\(program)'") == true)
+        #expect(error?.advice.contains("PassThrough") == true)
+    }
+
+    /// Each of the others accepts what it is given, alone and in entries of many batches.
+    @Test(
+        .enabled(if: areThere, "run 'make modules'"),
+        arguments: ["PassThrough", "DoNothing", "Counter", "Transfer", "gate"])
+    func everyOtherExampleAcceptsItsWrites(program: String) throws {
+        var options = ProgramOptions()
+        options.program = Self.module.replacing("Transfer.wasm", with: program + ".wasm")
+        options.duration = .milliseconds(20)
+        options.batch = 1
+        options.batchesPerEntry = 100
+        options.quiet = true
+        let report = try runProgram(options)
+        #expect(report.errors == 0 && report.calls > 0)
+    }
+
+    /// A module of somebody's own that does not take them is not measured.
+    @Test(.enabled(if: areThere, "run 'make modules'"))
+    func aProgramThatRefusesTheWritesIsNotMeasured() throws {
+        let copy = FileManager.default.temporaryDirectory
+            .appendingPathComponent("thalweg-\(UUID().uuidString).wasm")
+        defer { try? FileManager.default.removeItem(at: copy) }
+        let source = Self.module.replacing("Transfer.wasm", with: "Sequence.wasm")
+        try FileManager.default.copyItem(atPath: source, toPath: copy.path)
+        var options = ProgramOptions()
+        options.program = copy.path
+        options.duration = .milliseconds(20)
+        options.quiet = true
+        let error = #expect(throws: ThalwegError.self) { try runProgram(options) }
+        #expect(error?.code == .invalidConfiguration)
+        #expect(error?.message.contains("did not accept") == true)
+    }
+
     @Test func limitsAreChecked() {
         var options = ProgramOptions()
         options.batch = 0

@@ -214,4 +214,27 @@ private func keys(_ report: some Report) throws -> Set<String> {
         #expect((ProcessFigures.residentBytes(of: process) ?? 0) > 1 << 20)
         #expect(Machine.current().cores > 0)
     }
+
+    @Test func `a topic report has each promised key in each row`() throws {
+        let cell = StreamCell(
+            clients: 3, messages: 10_000, program: nil, inFlight: 1_024, usPerMessage: 3.5,
+            p50Us: 900, p99Us: 2_000, fsyncs: nil, messagesPerFsync: nil,
+            serverCpuUsPerMessage: nil, clientCpuUsPerMessage: 0.8, errors: 0)
+        let report = StreamReport(
+            commandLine: [], machine: .current(), valueBytes: 16, fsync: "always", cells: [cell])
+        #expect(
+            try keys(report) == [
+                "scenario", "command_line", "machine", "value_bytes", "fsync", "cells",
+            ])
+        let object = try JSONSerialization.jsonObject(with: report.json()) as? [String: Any]
+        let row = try #require((object?["cells"] as? [[String: Any]])?.first)
+        #expect(
+            Set(row.keys) == [
+                "nodes", "clients", "messages", "program", "in_flight", "us_per_message", "p50_us",
+                "p99_us", "fsyncs", "messages_per_fsync", "server_cpu_us_per_message",
+                "client_cpu_us_per_message", "errors",
+            ])
+        #expect(row["program"] is NSNull && row["fsyncs"] is NSNull)
+        #expect(row["nodes"] as? Int == 1)
+    }
 }

@@ -60,8 +60,9 @@ private func withSink(
         }
     }
 
-    @Test func `an echo sends back what it gets`() throws {
-        try withSink(.echo) { sink in
+    @Test(arguments: [Sink.Mode.echo, .blockingEcho])
+    func `an echo sends back what it gets`(_ mode: Sink.Mode) throws {
+        try withSink(mode) { sink in
             let socket = try TCPSocket.connect(to: sink.endpoint)
             let sent: [UInt8] = Array(0..<100)
             try sent.withUnsafeBytes { try socket.send($0) }

@@ -11,8 +11,13 @@ struct Story {
     private(set) var lastID: UInt32 = 0
     private(set) var lastSubscribe: Subscribe?
 
-    init(_ options: ClientOptions = ClientOptions(name: "story")) {
-        state = ConnectionState(options, seed: 42)
+    static let server = ServerAddress.network(host: "a", port: 1)
+
+    init(
+        _ options: ClientOptions = ClientOptions(name: "story"),
+        servers: [ServerAddress] = [Story.server]
+    ) {
+        state = ConnectionState(options, servers: servers, seed: 42)
     }
 
     /// A connection that has shaken hands.
@@ -118,7 +123,8 @@ struct Story {
 
     private mutating func describe(_ action: ConnectionAction) -> String {
         switch action {
-        case .connect: return "connect"
+        case .connect(let address):
+            return address == Story.server ? "connect" : "connect \(address)"
         case .send(let frame): return "send \(sent(frame))"
         case .wakeSender: return "wake"
         case .disconnect: return "disconnect"

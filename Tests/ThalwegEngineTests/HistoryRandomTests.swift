@@ -12,7 +12,7 @@ import ThalwegWire
         var run = try HistoryRun(seed: seed)
         for _ in 0..<50 { try run.step() }
         #expect(run.trims > 0, "seed \(seed) has met a history that begins later")
-        #expect(run.looks > 100, "seed \(seed)")
+        #expect(run.looks > 100 && run.truncations > 0, "seed \(seed)")
     }
 }
 
@@ -36,6 +36,7 @@ private struct HistoryRun {
     var now: Int64 = 1_000
     var trims = 0
     var looks = 0
+    var truncations = 0
 
     init(seed: UInt64) throws {
         self.seed = seed
@@ -56,6 +57,7 @@ private struct HistoryRun {
     mutating func step() throws {
         // Large rows, so that chunks fill up and are trimmed.
         for _ in 0..<random.below(8) { try write() }
+        if random.once(in: 12) { try truncate() }
         if random.once(in: 10) { try restore() }
         let first = try partition.offset(of: .earliest, in: id).rawValue
         if first > 0 { trims += 1 }
@@ -103,6 +105,17 @@ private struct HistoryRun {
         guard let entry = partition.seal(id, now)?.entry else { return }
         _ = try partition.apply(entry)
         note(try key(number), isDelete ? nil : row)
+    }
+
+    /// The past is still what it was behind it.
+    private mutating func truncate() throws {
+        now += 1
+        let entry = try #require(
+            try partition.truncate(id, time: Timestamp(microseconds: now), token: 1))
+        _ = try partition.apply(entry)
+        let state = states.last ?? [:]
+        for (key, _) in state.sorted(by: { $0.value.offset < $1.value.offset }) { note(key, nil) }
+        truncations += 1
     }
 
     private mutating func note(_ key: [UInt8], _ row: [UInt8]?) {
@@ -232,13 +245,12 @@ private struct HistoryRun {
     }
 
     private func checkTime(_ one: UInt64, _ first: UInt64) throws {
-        guard one > first else { return }
-        let place = try partition.offset(
-            of: .time(Timestamp(microseconds: times[Int(one)])), in: id)
-        #expect(place.rawValue == one, "seed \(seed)")
-        let justBefore = Timestamp(microseconds: times[Int(one)] - 1)
-        if one - 1 > first {
-            #expect(try partition.offset(of: .time(justBefore), in: id).rawValue == one - 1)
+        // A truncation makes several changes at one time.
+        for time in [times[Int(one)], times[Int(one)] - 1] {
+            guard let expected = times.lastIndex(where: { $0 <= time }), expected > Int(first)
+            else { continue }
+            let place = try partition.offset(of: .time(Timestamp(microseconds: time)), in: id)
+            #expect(place.rawValue == UInt64(expected), "seed \(seed)")
         }
     }
 }

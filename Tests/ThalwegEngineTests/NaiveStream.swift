@@ -55,6 +55,22 @@ struct NaiveStream {
         return outcomes
     }
 
+    /// Every record is gone, each by a change of its own, in the order of their last changes.
+    mutating func truncate() {
+        for (key, record) in topic.records.sorted(by: { $0.value.lastOffset < $1.value.lastOffset })
+        where record.state.row != nil {
+            topic.last += 1
+            topic.records[key] = NaiveRecord(
+                state: .missing, version: record.version + 1, lastOffset: topic.last)
+            topic.newest[key] = .missing
+            history.append(
+                NaiveChange(
+                    kind: .deleted, key: key, offset: topic.last, version: record.version + 1,
+                    row: [], previous: record.state.row, metadata: nil, sources: [], source: 0,
+                    time: 0))
+        }
+    }
+
     private mutating func run(
         _ write: NaiveWrite, _ source: UInt16, _ layout: RowLayout?, _ time: Int64
     ) throws -> WriteOutcome {

@@ -13,6 +13,7 @@ import ThalwegWire
         for _ in 0..<1_500 { try run.step() }
         try run.compare()
         #expect(run.library.opened > 0, "seed \(seed): a snapshot has named a stored chunk")
+        #expect(run.truncations > 5, "seed \(seed)")
         #expect(run.repeats > 20 && run.refusedNumbers > 5, "seed \(seed) has met every case")
     }
 }
@@ -32,6 +33,7 @@ private struct StreamRun {
     var token: UInt64 = 0
     var repeats = 0
     var refusedNumbers = 0
+    var truncations = 0
     let sessions = (1...3).map { UniqueID(high: $0, low: 9) }
     /// Batches that were sent, to be sent again.
     var sent: [Sent] = []
@@ -87,6 +89,7 @@ private struct StreamRun {
         switch random.below(20) {
         case 0: try snapshot()
         case 1 where random.once(in: 10): try migrate()
+        case 1 where random.once(in: 3): try truncate()
         case 2..<4: try commit()
         case 4..<7 where !sent.isEmpty: try again()
         default: try send()
@@ -104,6 +107,21 @@ private struct StreamRun {
         naive.topic.definition = definition
         layout = try definition.schema.map { try RowLayout($0) }
         for partition in [leader, follower] { _ = try partition.apply(alterEntry(id, definition)) }
+    }
+
+    private mutating func truncate() throws {
+        try commit()
+        token += 1
+        let entry = try #require(
+            try leader.truncate(id, time: Timestamp(microseconds: now), token: token))
+        // Writes may be queued before it is durable; they come behind it.
+        naive.truncate()
+        let applied = try leader.apply(entry)
+        let followed = try follower.apply(entry)
+        #expect(applied.completions.map(\.token) == [token], "seed \(seed)")
+        #expect(followed.completions.isEmpty && followed.after == applied.after)
+        #expect(try leader.describe(id).liveRecords == 0, "seed \(seed)")
+        truncations += 1
     }
 
     private mutating func send() throws {

@@ -4,8 +4,9 @@
 //         | u64 mask | u32 key bytes | u32 value bytes | u32 metadata bytes | 12 bytes 0
 //         | key, padded to 8 | value, padded to 8 | metadata, padded to 8
 //
-//   out   u32 size | u32 operation | u32 input index | u32 key bytes | u32 value bytes | u32 code
-//         | key, padded to 8 | value, padded to 8
+//   out   u32 size | u32 operation | u32 input index | u32 key bytes | u32 value bytes
+//         | u32 code of a rejection, or bytes of metadata of a put or delete
+//         | key, padded to 8 | value, padded to 8 | metadata, padded to 8
 
 /// Where things stand in a frame that a program is given.
 enum InputFrame {

@@ -2,6 +2,8 @@
 ///
 /// One write may give 256 KiB of frames (24 bytes each, and key and value padded to 8). Beyond that
 /// it traps, and the write has failed. To store a larger value, accept the write as it is.
+///
+/// Each change has the write's metadata, unless it is put or deleted with its own.
 public struct Output: ~Copyable {
     // Safe: `length <= capacity`, and `frame` compares before it moves `length` on.
     let base: UnsafeMutableRawPointer
@@ -32,6 +34,20 @@ public struct Output: ~Copyable {
         value.copyOutput(to: target + padded(keyCount))
     }
 
+    /// Stores `value` at `key`, with metadata of its own.
+    public mutating func put<
+        Key: OutputBytes & ~Escapable, Value: OutputBytes & ~Escapable,
+        Metadata: OutputBytes & ~Escapable
+    >(_ key: borrowing Key, _ value: borrowing Value, metadata: borrowing Metadata) {
+        let keyCount = key.outputCount
+        let valueCount = value.outputCount
+        let target = frame(
+            OutputFrame.put, keyCount, valueCount, 0, metadataCount: metadata.outputCount)
+        key.copyOutput(to: target)
+        value.copyOutput(to: target + padded(keyCount))
+        metadata.copyOutput(to: target + padded(keyCount) + padded(valueCount))
+    }
+
     /// Stores at `key` a value of `size` bytes that `fill` writes. Traps where it writes fewer.
     public mutating func put<Key: OutputBytes & ~Escapable>(
         _ key: borrowing Key, size: Int, _ fill: (inout ByteWriter) -> Void
@@ -50,6 +66,17 @@ public struct Output: ~Copyable {
     public mutating func delete<Key: OutputBytes & ~Escapable>(_ key: borrowing Key) {
         let keyCount = key.outputCount
         key.copyOutput(to: frame(OutputFrame.delete, keyCount, 0, 0))
+    }
+
+    /// Removes the record at `key`, with metadata of the deletion's own.
+    public mutating func delete<
+        Key: OutputBytes & ~Escapable, Metadata: OutputBytes & ~Escapable
+    >(_ key: borrowing Key, metadata: borrowing Metadata) {
+        let keyCount = key.outputCount
+        let target = frame(
+            OutputFrame.delete, keyCount, 0, 0, metadataCount: metadata.outputCount)
+        key.copyOutput(to: target)
+        metadata.copyOutput(to: target + padded(keyCount))
     }
 
     // MARK: For the runner
@@ -80,13 +107,16 @@ public struct Output: ~Copyable {
         }
     }
 
+    /// A frame with metadata has no code: the one place says either.
     private mutating func frame(
-        _ operation: UInt32, _ keyCount: Int, _ valueCount: Int, _ code: UInt32
+        _ operation: UInt32, _ keyCount: Int, _ valueCount: Int, _ code: UInt32,
+        metadataCount: Int = 0
     ) -> UnsafeMutableRawPointer {
         precondition(
-            keyCount <= FrameLimits.outputPerWrite && valueCount <= FrameLimits.outputPerWrite,
-            "one write may give 256 KiB")
-        let size = OutputFrame.headerSize &+ padded(keyCount) &+ padded(valueCount)
+            keyCount <= FrameLimits.outputPerWrite && valueCount <= FrameLimits.outputPerWrite
+                && metadataCount <= FrameLimits.outputPerWrite, "one write may give 256 KiB")
+        let bytes = padded(keyCount) &+ padded(valueCount) &+ padded(metadataCount)
+        let size = OutputFrame.headerSize &+ bytes
         precondition(
             length &- writeStart &+ size <= FrameLimits.outputPerWrite
                 && length &+ size <= capacity, "one write may give 256 KiB")
@@ -97,13 +127,15 @@ public struct Output: ~Copyable {
         index.store(to: frame + OutputFrame.index)
         UInt32(truncatingIfNeeded: keyCount).store(to: frame + OutputFrame.keyCount)
         UInt32(truncatingIfNeeded: valueCount).store(to: frame + OutputFrame.valueCount)
-        code.store(to: frame + OutputFrame.code)
+        let last = metadataCount > 0 ? UInt32(truncatingIfNeeded: metadataCount) : code
+        last.store(to: frame + OutputFrame.code)
         let key = frame + OutputFrame.headerSize
         // The padding, before the bytes that leave some of it: the buffer holds an older batch.
         if keyCount > 0 { UInt64.zero.store(to: key + padded(keyCount) - 8) }
         if valueCount > 0 {
             UInt64.zero.store(to: key + padded(keyCount) + padded(valueCount) - 8)
         }
+        if metadataCount > 0 { UInt64.zero.store(to: key + bytes - 8) }
         return key
     }
 }

@@ -23,6 +23,21 @@ import Testing
         #expect(bytes == packed(header, "ab\0\0\0\0\0\0", UInt64(0x0102)))
     }
 
+    @Test func metadataStandsBehindKeyAndValue() {
+        let bytes = frames { output in
+            output.begin(1)
+            output.put("ab", UInt8(7), metadata: "why")
+            output.delete("ab", metadata: [UInt8]("because".utf8))
+        }
+        let put = packed(UInt32(48), UInt32(1), UInt32(1), UInt32(2), UInt32(1), UInt32(3))
+        let delete = packed(UInt32(40), UInt32(2), UInt32(1), UInt32(2), UInt32(0), UInt32(7))
+        #expect(
+            bytes
+                == packed(
+                    put, "ab\0\0\0\0\0\0", UInt64(7), "why\0\0\0\0\0", delete,
+                    "ab\0\0\0\0\0\0", "because\0"))
+    }
+
     @Test func paddingIsZero() {
         let bytes = frames { output in
             output.begin(0)

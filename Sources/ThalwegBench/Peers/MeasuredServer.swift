@@ -89,7 +89,7 @@ final class MeasuredServer {
         try ServerProcess(
             executable: runningExecutable(options),
             arguments: ["bench-sink", "--listen", "127.0.0.1:0", "--json-ready"]
-                + (mode == .echo ? ["--echo"] : []),
+                + (mode == .discard ? [] : [mode == .echo ? "--echo" : "--blocking-echo"]),
             scratch: FileManager.default.temporaryDirectory
         )
     }

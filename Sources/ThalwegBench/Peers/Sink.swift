@@ -13,7 +13,10 @@ import ThalwegWire
 public final class Sink: Sendable {
     public enum Mode: Hashable, Sendable {
         case discard
+        /// Waits for all its connections at a time, as a server has to.
         case echo
+        /// A thread for each connection, in `recv` or `send`: no echo over TCP answers sooner.
+        case blockingEcho
     }
 
     private let listener: TCPSocket
@@ -40,13 +43,12 @@ public final class Sink: Sendable {
     /// Serves until ``stop()``.
     public func run() throws(ThalwegError) {
         switch mode {
-        case .discard: try runDiscarding()
-        case .echo: try runEchoing()
+        case .discard, .echo: try runWaiting()
+        case .blockingEcho: try runBlocking()
         }
     }
 
-    /// A thread for each connection, in `recv` or `send`: no echo over TCP answers sooner.
-    private func runEchoing() throws(ThalwegError) {
+    private func runBlocking() throws(ThalwegError) {
         var waiting = pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0)
         while !stopping.load(ordering: .relaxed) {
             guard retryingInterrupts({ poll(&waiting, 1, 100) }) > 0 else { continue }
@@ -65,7 +67,7 @@ public final class Sink: Sendable {
         }
     }
 
-    private func runDiscarding() throws(ThalwegError) {
+    private func runWaiting() throws(ThalwegError) {
         let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
         defer { room.deallocate() }
         var peers: [Peer] = []
@@ -96,6 +98,10 @@ public final class Sink: Sendable {
         guard let count = try? peer.socket.receive(into: room), count > 0 else { return false }
         readBytes.wrappingAdd(UInt64(count), ordering: .relaxed)
         do {
+            guard mode == .discard else {
+                try peer.socket.send(UnsafeRawBufferPointer(rebasing: room[..<count]))
+                return true
+            }
             try peer.skim(UnsafeRawBufferPointer(rebasing: room[..<count]))
             return true
         } catch {

@@ -5,8 +5,9 @@ public struct ProgramReport: Report {
     public var machine: Machine
     public var program: String
     public var moduleBytes: Int
-    /// Writes in an entry.
+    /// Writes in a batch.
     public var batchSize: Int
+    public var batchesPerEntry: Int
     public var calls: UInt64
     public var callsPerSecond: Double
     public var nsPerCall: Double
@@ -20,7 +21,10 @@ public struct ProgramReport: Report {
 
     public var rows: [(label: String, figure: String)] {
         [
-            (program, "\(Figure.count(callsPerSecond)) calls/s, \(batchSize) in an entry"),
+            (
+                program,
+                "\(Figure.count(callsPerSecond)) calls/s, \(batchesPerEntry) × \(batchSize) in an entry"
+            ),
             (
                 "a call",
                 "\(Figure.text(nsPerCall, 0)) ns, \(Figure.text(cpuNsPerCall, 0)) ns of CPU"

@@ -21,7 +21,8 @@ public func runProgram(_ options: ProgramOptions) throws -> ProgramReport {
     let pace = try run.measure(options.duration)
     return ProgramReport(
         commandLine: options.commandLine, machine: .current(), program: load.name,
-        moduleBytes: load.module.count, batchSize: options.batch, calls: pace.writes,
+        moduleBytes: load.module.count, batchSize: options.batch,
+        batchesPerEntry: options.batchesPerEntry, calls: pace.writes,
         callsPerSecond: 1e9 / pace.nanoseconds, nsPerCall: pace.nanoseconds,
         cpuNsPerCall: pace.cpuNanoseconds, plainNsPerWrite: plainPace.nanoseconds,
         plainCpuNsPerWrite: plainPace.cpuNanoseconds, errors: pace.errors)
@@ -37,14 +38,18 @@ private final class ProgramRun {
         var errors: UInt64
     }
 
+    private let load: ProgramLoad
     private let topic = TopicID(1)
     private let partition = Partition(seed: 7)
     private var batches: [[UInt8]] = []
+    private let batchesPerEntry: Int
     private var lastToken: UInt64 = 0
     private var writes: UInt64 = 0
 
     init(_ options: ProgramOptions, _ load: ProgramLoad, isProgrammed: Bool) throws {
+        self.load = load
         let batchSize = options.batch
+        batchesPerEntry = options.batchesPerEntry
         partition.programs = ProgramLibrary()
         let definition = TopicDefinition(
             name: "bench", keyKind: .u64, schema: nil, options: TopicOptions(writes: .every))
@@ -53,17 +58,17 @@ private final class ProgramRun {
                 .entry { definition.encode(into: &$0) })
         if isProgrammed {
             let deployment = ProgramDeployment(
-                name: load.name, loadsRecords: false, arguments: [], module: load.module)
+                name: load.name, loadsRecords: false, arguments: load.arguments,
+                module: load.module)
             try apply(deployment.entry(topic, time: ProgramRun.now))
         }
         if let first = load.first {
-            let errors = try commit(batch((0..<ProgramLoad.keys).map { ($0, first) }))
-            guard errors == 0 else {
-                throw ThalwegError(.invalidConfiguration, "'\(load.name)' refused its first writes")
-            }
+            let errors = try commit([batch((0..<ProgramLoad.keys).map { ($0, first) })])
+            guard errors == 0 else { throw load.refused(errors, of: ProgramLoad.keys) }
         }
         // Whole rounds over the keys, so that going round and round changes nothing in the end.
-        let rounds = max(16 * UInt64(batchSize) / ProgramLoad.keys, 1)
+        let perEntry = UInt64(batchSize * batchesPerEntry)
+        let rounds = max(16 * perEntry / ProgramLoad.keys, 1)
         var writes: [(UInt64, [UInt8])] = []
         for number in 0..<rounds * ProgramLoad.keys {
             writes.append(
@@ -85,7 +90,9 @@ private final class ProgramRun {
 
     func measure(_ duration: Duration) throws -> Pace {
         // A round that is not counted: memory is touched, the module's code is warm.
-        for batch in batches { _ = try commit(batch) }
+        var refused: UInt64 = 0
+        for batch in batches { refused += try commit([batch]) }
+        guard refused == 0 else { throw load.refused(refused, of: writes) }
         let before = writes
         let start = monotonicNanoseconds()
         let cpuStart = ProgramRun.threadNanoseconds()
@@ -93,8 +100,9 @@ private final class ProgramRun {
         var errors: UInt64 = 0
         var next = 0
         while monotonicNanoseconds() < end {
-            errors += try commit(batches[next])
-            next = (next + 1) % batches.count
+            errors += try commit(
+                (0..<batchesPerEntry).lazy.map { self.batches[(next + $0) % self.batches.count] })
+            next = (next + batchesPerEntry) % batches.count
         }
         let nanoseconds = Double(monotonicNanoseconds() - start)
         let cpu = Double(ProgramRun.threadNanoseconds() - cpuStart)
@@ -104,17 +112,19 @@ private final class ProgramRun {
             cpuNanoseconds: cpu / Double(max(done, 1)), errors: errors)
     }
 
-    /// Gives how many of the batch's writes were not accepted.
-    private func commit(_ batch: [UInt8]) throws -> UInt64 {
-        lastToken += 1
+    /// Gives how many of the batches' writes were not accepted.
+    private func commit(_ batches: some Sequence<[UInt8]>) throws -> UInt64 {
         let now = ProgramRun.now
-        try batch.withUnsafeBytes { bytes in
-            var reader = ByteReader(bytes)
-            let header = try WriteBatchHeader(from: &reader)
-            _ = try partition.merge(
-                try reader.bytes(reader.remaining), header: header, source: SourceID(1), time: now,
-                token: lastToken)
-            writes += UInt64(header.count)
+        for batch in batches {
+            lastToken += 1
+            try batch.withUnsafeBytes { bytes in
+                var reader = ByteReader(bytes)
+                let header = try WriteBatchHeader(from: &reader)
+                _ = try partition.merge(
+                    try reader.bytes(reader.remaining), header: header, source: SourceID(1),
+                    time: now, token: lastToken)
+                writes += UInt64(header.count)
+            }
         }
         guard let entry = partition.seal(topic, time: now)?.entry else { return 0 }
         return try apply(entry)

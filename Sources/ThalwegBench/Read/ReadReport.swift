@@ -2,13 +2,19 @@
 public struct ReadPhase: Codable, Sendable {
     /// Background writes a second that were asked for, and that were done.
     public var rate: Int
-    public var writesPerSecond: Double
+    public var backgroundOpsPerSecond: Double
     public var read: Latencies
     /// Bytes of a read's size, sent back as they are by a bare server, between the reads of this
     /// phase.
     public var echo: Latencies
     /// p50 of the reads to p50 of the echo.
     public var ratioToEcho: Double
+    /// The same of a server with a thread in `recv` for each connection.
+    public var blockingEcho: Latencies
+    public var ratioToBlockingEcho: Double
+    /// Reads of a replica in the reader's own process.
+    public var replica: Latencies
+    public var replicaReadP99Ns: Double
 }
 
 /// What `bench read` found.
@@ -22,9 +28,15 @@ public struct ReadReport: Report {
     public var answerBytes: Int
     public var inFlight = 1
     public var phases: [ReadPhase]
-    /// Of the first phase.
+    // Of the first phase:
+    public var readP50Us: Double
+    public var readP99Us: Double
+    public var readP999Us: Double
     public var echoP50Us: Double
     public var ratioToEcho: Double
+    public var ratioToBlockingEcho: Double
+    public var replicaReadP99Ns: Double
+    public var backgroundOpsPerSecond: Double
     public var errors: Int
 
     public var rows: [(label: String, figure: String)] {
@@ -33,11 +45,13 @@ public struct ReadReport: Report {
             let (read, echo) = (phase.read, phase.echo)
             rows.append(
                 (
-                    "at \(Figure.count(phase.writesPerSecond)) writes/s",
+                    "at \(Figure.count(phase.backgroundOpsPerSecond)) writes/s",
                     "p50 \(Figure.text(read.p50Us, 1)), p99 \(Figure.text(read.p99Us, 1)), "
                         + "p99.9 \(Figure.text(read.p999Us, 1)) µs; echo p50 "
                         + "\(Figure.text(echo.p50Us, 1)) µs, "
-                        + "ratio \(Figure.text(phase.ratioToEcho, 2))"
+                        + "ratio \(Figure.text(phase.ratioToEcho, 2)), to a blocking one "
+                        + "\(Figure.text(phase.ratioToBlockingEcho, 2)); replica p99 "
+                        + "\(Figure.text(phase.replicaReadP99Ns, 0)) ns"
                 )
             )
         }

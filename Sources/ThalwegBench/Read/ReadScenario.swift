@@ -1,11 +1,14 @@
+import ThalwegClient
 import ThalwegModel
 import ThalwegWire
 
 /// One client reads one record after the other while others write: `thalweg bench read`.
 ///
 /// Closed loop, one request under way. Every 128 reads alternate with 128 round trips of the
-/// same bytes to a bare echo server on the same machine, so both see the same noise.
-public func runRead(_ options: ReadOptions) throws -> ReadReport {
+/// same bytes to each of two bare echo servers on the same machine, one that waits for all its
+/// connections and one that blocks in each, and with 128 reads of a replica that follows the topic
+/// in this process, so all see the same noise.
+public func runRead(_ options: ReadOptions) async throws -> ReadReport {
     try options.load.check()
     for rate in options.rates { try LoadOptions.check("--rate", rate, 0...1_000_000_000) }
     guard !options.rates.isEmpty else {
@@ -19,7 +22,16 @@ public func runRead(_ options: ReadOptions) throws -> ReadReport {
     defer { server.stop() }
     let echo = try MeasuredServer.startSink(options.server, mode: .echo)
     defer { echo.stop() }
-    let reader = try PointReader(options, server, echo.endpoint)
+    let blockingEcho = try MeasuredServer.startSink(options.server, mode: .blockingEcho)
+    defer { blockingEcho.stop() }
+    let client = try await ThalwegClient.connect(
+        to: server.endpoint.description,
+        options: ClientOptions(source: .readOnly)
+    )
+    let reader = try PointReader(options, server, echo.endpoint, blockingEcho.endpoint)
+    let replica = try await client.replica(of: PlayerRecord.self)
+    try await replica.ready()
+    reader.replica = replica
     var phases: [ReadPhase] = []
     for rate in options.rates { phases.append(try reader.phase(rate)) }
     guard let first = phases.first else { preconditionFailure("there is a phase for each rate") }
@@ -30,8 +42,14 @@ public func runRead(_ options: ReadOptions) throws -> ReadReport {
         entities: options.load.entities,
         answerBytes: reader.answerBytes,
         phases: phases,
+        readP50Us: first.read.p50Us,
+        readP99Us: first.read.p99Us,
+        readP999Us: first.read.p999Us,
         echoP50Us: first.echo.p50Us,
         ratioToEcho: first.ratioToEcho,
+        ratioToBlockingEcho: first.ratioToBlockingEcho,
+        replicaReadP99Ns: first.replicaReadP99Ns,
+        backgroundOpsPerSecond: first.backgroundOpsPerSecond,
         errors: reader.errors
     )
 }
@@ -41,17 +59,24 @@ private final class PointReader {
     private let server: MeasuredServer
     private let connection: BenchConnection
     private let echo: TCPSocket
+    private let blockingEcho: TCPSocket
     private let topic: TopicID
+    /// The same records in this process.
+    var replica: Replica<PlayerRecord>?
     private var random: WyRand
     private(set) var answerBytes = 0
     private(set) var errors = 0
 
     /// Fills the topic, so that each read finds a record.
-    init(_ options: ReadOptions, _ server: MeasuredServer, _ echo: Endpoint) throws {
+    init(
+        _ options: ReadOptions, _ server: MeasuredServer, _ echo: Endpoint,
+        _ blockingEcho: Endpoint
+    ) throws {
         self.options = options
         self.server = server
         connection = try BenchConnection(server.endpoint, claim: .any, name: "bench-reader")
         self.echo = try TCPSocket.connect(to: echo)
+        self.blockingEcho = try TCPSocket.connect(to: blockingEcho)
         topic = try connection.createTopic(
             Player.definition(windowMilliseconds: options.windowMilliseconds)
         ).id
@@ -84,16 +109,21 @@ private final class PointReader {
         progress.say("reads under \(rate) writes/s")
         let deadline = monotonicNanoseconds() + UInt64(options.duration.seconds * 1e9)
         let running = rate == 0 ? nil : load.start(.after(options.duration), progress: progress)
-        var (reads, echoes) = (LatencyRecorder(), LatencyRecorder())
+        var (reads, copies) = (LatencyRecorder(), LatencyRecorder())
+        var (echoes, blockingEchoes) = (LatencyRecorder(), LatencyRecorder())
         // The first reads find cold caches and are not counted.
         for _ in 0..<200 { _ = try readOnce() }
         while monotonicNanoseconds() < deadline {
             for _ in 0..<128 { reads.record(nanoseconds: try readOnce()) }
-            for _ in 0..<128 { echoes.record(nanoseconds: try echoOnce()) }
+            for _ in 0..<128 { echoes.record(nanoseconds: try echoOnce(echo)) }
+            for _ in 0..<128 { blockingEchoes.record(nanoseconds: try echoOnce(blockingEcho)) }
+            for _ in 0..<128 { copies.record(nanoseconds: readReplica()) }
         }
         let result = try running?.finish(progress: progress, phase: "write")
         errors += result?.errors ?? 0
-        guard let read = reads.latencies, let echo = echoes.latencies else {
+        guard let read = reads.latencies, let echo = echoes.latencies,
+            let blockingEcho = blockingEchoes.latencies, let copy = copies.latencies
+        else {
             throw ThalwegError(
                 .invalidConfiguration,
                 "the duration is too short for a read",
@@ -102,10 +132,14 @@ private final class PointReader {
         }
         return ReadPhase(
             rate: rate,
-            writesPerSecond: result?.writesPerSecond ?? 0,
+            backgroundOpsPerSecond: result?.writesPerSecond ?? 0,
             read: read,
             echo: echo,
-            ratioToEcho: read.p50Us / echo.p50Us
+            ratioToEcho: read.p50Us / echo.p50Us,
+            blockingEcho: blockingEcho,
+            ratioToBlockingEcho: read.p50Us / blockingEcho.p50Us,
+            replica: copy,
+            replicaReadP99Ns: copy.p99Us * 1_000
         )
     }
 
@@ -132,8 +166,18 @@ private final class PointReader {
         return elapsed
     }
 
+    /// Nanoseconds for one record of the replica, the clock's own included.
+    private func readReplica() -> UInt64 {
+        let key = UInt64(random.below(UInt32(options.load.entities)))
+        let start = monotonicNanoseconds()
+        let found = replica?[key]
+        let elapsed = monotonicNanoseconds() - start
+        if found?.id != key { errors += 1 }
+        return elapsed
+    }
+
     /// Nanoseconds for as many bytes as the last answer had, there and back.
-    private func echoOnce() throws -> UInt64 {
+    private func echoOnce(_ echo: TCPSocket) throws -> UInt64 {
         try withUnsafeTemporaryAllocation(byteCount: answerBytes, alignment: 16) { room in
             room.initializeMemory(as: UInt8.self, repeating: 0x55)
             let start = monotonicNanoseconds()

@@ -12,7 +12,10 @@ public func runStream(_ options: StreamOptions) throws -> StreamReport {
     let server = try MeasuredServer(options.server)
     defer { server.stop() }
     let run = try StreamRun(options, server)
-    _ = try run.cell(clients: 1, messages: 1_000, inFlight: 64)
+    let warm = try run.cell(clients: 1, messages: 1_000, inFlight: 64)
+    if let load = run.load, warm.errors > 0 {
+        throw load.refused(UInt64(warm.errors), of: UInt64(warm.messages))
+    }
     var cells = [
         try run.cell(clients: 1, messages: options.sequentialMessages, inFlight: 1)
     ]
@@ -33,7 +36,7 @@ private final class StreamRun {
     private let progress: Progress
     private var random: WyRand
     private var cells = 0
-    private let load: ProgramLoad?
+    let load: ProgramLoad?
     let fsync: String
 
     init(_ options: StreamOptions, _ server: MeasuredServer) throws {
@@ -87,7 +90,7 @@ private final class StreamRun {
     private func deploy(_ load: ProgramLoad, _ name: String, _ topic: TopicID) throws {
         _ = try control.request(
             DeployProgram(
-                topic: name, name: load.name, loadsRecords: false, arguments: [],
+                topic: name, name: load.name, loadsRecords: false, arguments: load.arguments,
                 module: load.module),
             answer: ProgramList.self)
         guard let first = load.first else { return }
@@ -95,9 +98,8 @@ private final class StreamRun {
             server.endpoint, topic: topic,
             session: UniqueID(high: random.next() | 1, low: random.next()),
             messages: Int(ProgramLoad.keys), inFlight: 1_000, value: first)
-        guard try teller.run().errors == 0 else {
-            throw ThalwegError(.invalidConfiguration, "'\(load.name)' refused its first writes")
-        }
+        let refused = UInt64(try teller.run().errors)
+        guard refused == 0 else { throw load.refused(refused, of: ProgramLoad.keys) }
     }
 
     private func summary(

@@ -19,7 +19,6 @@ final class ClientCore: @unchecked Sendable {
     typealias Opening = CheckedContinuation<Result<Subscribed, ThalwegError>, Never>
 
     let eventLoop: any EventLoop
-    let address: ServerAddress
     let options: ClientOptions
     let published = Mutex(Published())
     private let lastRequestID = Atomic<UInt32>(0)
@@ -36,11 +35,12 @@ final class ClientCore: @unchecked Sendable {
     private var closeWaiters: [CheckedContinuation<Void, Never>] = []
     private var timer: RepeatedTask?
 
-    init(address: ServerAddress, options: ClientOptions, eventLoop: any EventLoop, seed: UInt64) {
-        self.address = address
+    init(
+        servers: [ServerAddress], options: ClientOptions, eventLoop: any EventLoop, seed: UInt64
+    ) {
         self.options = options
         self.eventLoop = eventLoop
-        state = ConnectionState(options, seed: seed)
+        state = ConnectionState(options, servers: servers, seed: seed)
     }
 
     // MARK: For any task
@@ -193,7 +193,8 @@ final class ClientCore: @unchecked Sendable {
         let why = cause.map { ": \($0)" } ?? ""
         perform(
             state.lost(
-                ThalwegError(.connectionLost, "the connection to \(address) was lost\(why)")
+                ThalwegError(
+                    .connectionLost, "the connection to \(state.servers.current) was lost\(why)")
             )
         )
     }
@@ -207,8 +208,8 @@ final class ClientCore: @unchecked Sendable {
     private func perform(_ action: ConnectionAction) {
         eventLoop.preconditionInEventLoop()
         switch action {
-        case .connect:
-            connect()
+        case .connect(let address):
+            connect(to: address)
         case .send(let frame):
             handler?.send(frame)
         case .wakeSender:
@@ -272,7 +273,7 @@ final class ClientCore: @unchecked Sendable {
         handler.flush()
     }
 
-    private func connect() {
+    private func connect(to address: ServerAddress) {
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(.milliseconds(options.connectTimeout.wholeMilliseconds))
             .channelOption(
@@ -303,11 +304,11 @@ final class ClientCore: @unchecked Sendable {
             }
         opening.whenFailure { error in
             self.eventLoop.assertInEventLoop()
-            self.channelCouldNotOpen(error)
+            self.channelCouldNotOpen(address, error)
         }
     }
 
-    private func channelCouldNotOpen(_ error: any Error) {
+    private func channelCouldNotOpen(_ address: ServerAddress, _ error: any Error) {
         perform(
             state.lost(
                 ThalwegError(

@@ -12,7 +12,7 @@ public enum ClientConnectionState: Hashable, Sendable {
 /// What the shell must do after an event, in this order.
 enum ConnectionAction {
     /// Open a channel; answer with `connected` or `lost`.
-    case connect
+    case connect(ServerAddress)
     /// Write this frame now, ahead of waiting requests.
     case send([UInt8])
     /// Requests may have become sendable: drain `nextToSend`.

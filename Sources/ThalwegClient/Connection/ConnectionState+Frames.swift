@@ -5,7 +5,7 @@ extension ConnectionState {
         do throws(ThalwegError) {
             switch phase {
             case .greeting: return try receivedWhileGreeting(frame)
-            case .ready: return try receivedWhileReady(frame)
+            case .ready: return try receivedWhileReady(frame) + goIfAnswered()
             case .idle, .connecting, .waiting, .closed: return []
             }
         } catch {
@@ -73,6 +73,7 @@ extension ConnectionState {
         guard let pending = requests[id] else { return [] }
         if type == .error {
             let error = try ErrorMessage(frame.payload).error
+            if let actions = returned(id, error) { return actions }
             if case .sequencedWrite(let topic, let writes) = pending.request.kind {
                 return refused(id, topic, writes, error)
             }

@@ -12,6 +12,8 @@ extension ConnectionState {
         var lastNumber: UInt64 = 0
         /// Nobody waits for it any more; a sequenced write is sent on all the same.
         var isAbandoned = false
+        /// It came back from a node that does not lead, and goes out again at the next.
+        var isReturned = false
         /// A sequenced write that came back: it goes out again with another number.
         var isHeld = false
 

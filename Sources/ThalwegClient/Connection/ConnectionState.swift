@@ -9,6 +9,9 @@
 //                       waiting ◄───────────┴────────────────┘
 //                          any ── close, a refusal that trying again cannot change ──► closed
 //
+// Of a cluster's nodes the next is tried when one is lost; one that does not lead says who does, and
+// the client goes there (`ServerList`, `ConnectionState+Leader`).
+//
 // Requests wait in `unsent` until the connection is ready; the shell takes them one by one with
 // `nextToSend` while the socket has room, which is all the back-pressure there is. When a
 // connection is lost, repeatable requests that were sent go back to the front of that queue, the
@@ -26,6 +29,7 @@ struct ConnectionState {
     }
 
     var hello: Hello
+    var servers: ServerList
     let policy: ReconnectPolicy
     let timing: ConnectionTiming
     var phase = Phase.idle
@@ -35,6 +39,10 @@ struct ConnectionState {
     private(set) var generation = 0
     /// Attempts that failed since the last ready connection.
     private var failures = 0
+    /// The node does not lead: nothing more is sent there, and when all that was sent is answered
+    /// the client goes where this says.
+    var leaving: ThalwegError?
+    private var leavingSinceTick: UInt64 = 0
     /// What the server said (request id 0) before it closed the connection.
     var farewell: ThalwegError?
     private var randomState: UInt64
@@ -68,7 +76,8 @@ struct ConnectionState {
     var lastInternalID: UInt32 = 0x8000_0000
 
     /// - Parameter seed: for the jitter of reconnects.
-    init(_ options: ClientOptions, seed: UInt64) {
+    init(_ options: ClientOptions, servers: [ServerAddress], seed: UInt64) {
+        self.servers = ServerList(servers)
         hello = options.hello
         if hello.session == UniqueID(high: 0, low: 0) { isSessionOwn = true }
         policy = options.reconnect
@@ -82,7 +91,7 @@ struct ConnectionState {
     mutating func start() -> [ConnectionAction] {
         precondition(phase == .idle, "a connection starts once")
         phase = .connecting
-        return [.changed(.connecting), .connect]
+        return [.changed(.connecting), .connect(servers.current)]
     }
 
     /// The channel is open.
@@ -115,6 +124,8 @@ struct ConnectionState {
         generation += 1
         failures = 0
         farewell = nil
+        leaving = nil
+        servers.arrive()
         heardAtTick = tickCount
         pingedAtTick = tickCount
         var actions: [ConnectionAction] = [.changed(.connected(welcome))]
@@ -137,9 +148,10 @@ struct ConnectionState {
         // To come back would take the session from the client that has it now.
         if cause.code == .sessionTaken { return close(cause) }
         var actions: [ConnectionAction] = [.disconnect]
-        let delay = policy.delayMilliseconds(failures: failures, random: nextRandom())
-        guard generation > 0, let delay else { return close(cause) }
+        let approach = servers.leave(for: ConnectionState.leader(cause))
+        guard let delay = delayMilliseconds(approach, cause) else { return close(cause) }
         phase = .waiting
+        leaving = nil
         failures += 1
         actions += returnSentRequests(cause, isViolation: isViolation)
         forgetOpenSubscriptions()
@@ -153,8 +165,33 @@ struct ConnectionState {
     mutating func reconnectDue() -> [ConnectionAction] {
         guard phase == .waiting else { return [] }
         phase = .connecting
-        return [.connect]
+        return [.connect(servers.current)]
     }
+
+    /// How long to wait before the next attempt; `nil` to give up. The first connection is tried
+    /// once at each server, and a while longer where there is a cluster that has no leader yet.
+    private mutating func delayMilliseconds(
+        _ approach: ServerList.Approach, _ cause: ThalwegError
+    ) -> Int64? {
+        let random = nextRandom()
+        let isLeaderless = cause.code == .notLeader
+        if generation == 0 {
+            guard approach != .again || (isLeaderless && failures < ConnectionState.patience) else {
+                return nil
+            }
+        }
+        switch approach {
+        case .redirect: return 0
+        case _ where generation > 0 && policy == .never: return nil
+        case .next: return Int64(random % 20)
+        // Elections take moments: whoever waits for one does not wait longer each time.
+        case .again where isLeaderless: return 50 + Int64(random % 50)
+        case .again: return policy.delayMilliseconds(failures: failures, random: random)
+        }
+    }
+
+    /// Attempts of a first connection to a cluster without a leader.
+    private static let patience = 60
 
     /// Ends the client for good. Whatever waits fails.
     mutating func close(_ error: ThalwegError?) -> [ConnectionAction] {
@@ -193,7 +230,7 @@ struct ConnectionState {
 
     /// The next frame to write, if any, and what to do behind it; `nil` where nothing can be sent.
     mutating func nextToSend() -> (frame: ByteBuffer?, actions: [ConnectionAction])? {
-        guard phase == .ready else { return nil }
+        guard phase == .ready, leaving == nil else { return nil }
         while let id = unsent.first {
             guard var pending = requests[id] else {
                 unsent.removeFirst()
@@ -267,7 +304,7 @@ struct ConnectionState {
         _ result: Result<Answer, ThalwegError>
     ) -> [ConnectionAction] {
         guard let pending = requests.removeValue(forKey: id) else { return [] }
-        if pending.isSent { inFlight -= 1 }
+        if pending.isSent, !pending.isReturned { inFlight -= 1 }
         if case .sequencedWrite(let topic, _) = pending.request.kind, pending.lastNumber > 0 {
             sequences[topic]?.answer(last: pending.lastNumber)
             // Answers make room for those that wait for it.
@@ -297,8 +334,9 @@ struct ConnectionState {
         }
         for id in ids {
             guard var pending = requests[id], pending.isSent else { continue }
-            if pending.lastNumber > 0 {
+            if pending.lastNumber > 0 || pending.isReturned {
                 pending.isSent = false
+                pending.isReturned = false
                 requests[id] = pending
                 again.append(id)
             } else if isViolation {
@@ -342,6 +380,9 @@ struct ConnectionState {
             actions += abandon(id, error)
         }
         if isReadingPaused { heardAtTick = tickCount }
+        if let leaving, phase == .ready, tickCount - leavingSinceTick > timing.greetingTicks {
+            return actions + lost(leaving)
+        }
         switch phase {
         case .greeting where tickCount - greetingSinceTick > timing.greetingTicks:
             actions += lost(ThalwegError(.timedOut, "the server did not answer the greeting"))
@@ -353,6 +394,12 @@ struct ConnectionState {
         default: break
         }
         return actions
+    }
+
+    /// The node does not lead: the client goes as soon as everything it sent is answered.
+    mutating func leave(_ error: ThalwegError) {
+        if leaving == nil { leavingSinceTick = tickCount }
+        leaving = error
     }
 
     /// Bytes of the server arrived.

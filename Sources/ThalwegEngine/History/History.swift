@@ -37,46 +37,39 @@ struct History {
         bytes += chunk.bytes
     }
 
-    /// The change at `offset`, which is kept.
-    func change(_ offset: UInt64) -> HistoryChange {
+    /// The change at `offset`, which is kept. Throws `log_damaged`, as all that read changes.
+    func change(_ offset: UInt64) throws(ThalwegError) -> HistoryChange {
         let chunk = chunks[place(of: offset)]
+        try chunk.check()
         return chunk.change(Int(offset - chunk.firstOffset))
     }
 
     /// Calls `body` with each change behind `offset` until it returns `false`.
-    func walk(after offset: UInt64, _ body: (HistoryChange) -> Bool) {
+    func walk(
+        after offset: UInt64, _ body: (HistoryChange) throws(ThalwegError) -> Bool
+    ) throws(ThalwegError) {
         guard let last = chunks.last, offset < last.lastOffset else { return }
         var number = place(of: max(offset + 1, chunks[0].firstOffset))
         var next = max(offset + 1, chunks[0].firstOffset)
         while number < chunks.count {
             let chunk = chunks[number]
+            try chunk.check()
             for place in Int(next - chunk.firstOffset)..<chunk.count {
-                guard body(chunk.change(place)) else { return }
+                guard try body(chunk.change(place)) else { return }
             }
             next = chunk.lastOffset + 1
             number += 1
         }
     }
 
-    /// Calls `body` with each change from the newest back to `offset + 1`.
-    func walkBack(to offset: UInt64, _ body: (HistoryChange) -> Void) {
-        for chunk in chunks.reversed() {
-            guard chunk.lastOffset > offset else { return }
-            let start = offset >= chunk.firstOffset ? Int(offset - chunk.firstOffset) + 1 : 0
-            for place in (start..<chunk.count).reversed() {
-                body(chunk.change(place))
-            }
-        }
-    }
-
     /// The newest offset whose change is not later than `time`; the one before the first kept where
     /// all are.
-    func offset(at time: Int64, next: UInt64) -> UInt64 {
+    func offset(at time: Int64, next: UInt64) throws(ThalwegError) -> UInt64 {
         var low = first(next: next)
         var high = next
         while low < high {
             let middle = low + (high - low) / 2
-            if change(middle).time <= time { low = middle + 1 } else { high = middle }
+            if try change(middle).time <= time { low = middle + 1 } else { high = middle }
         }
         return low - 1
     }

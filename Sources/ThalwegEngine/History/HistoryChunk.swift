@@ -70,13 +70,17 @@ final class HistoryChunk {
 
     func hasRoom(_ bytes: Int) -> Bool { own != nil && used + bytes <= capacity }
 
+    /// Comes before any `change`: what is stored may be damaged. Throws `log_damaged`.
+    func check() throws(ThalwegError) {
+        if let stored { try stored.check() }
+    }
+
     /// The change with this place in the chunk, good as long as the chunk is and is not stored.
     func change(_ place: Int) -> HistoryChange {
         guard let stored else {
             return HistoryChange(
                 base + Int(positions[place]), offset: firstOffset + UInt64(place))
         }
-        stored.check()
         return HistoryChange(
             base + Int(stored.positions[place]), offset: firstOffset + UInt64(place))
     }

@@ -41,7 +41,8 @@ extension Partition {
     /// this offset's change left.
     ///
     /// - Throws: `unknown_topic`, `no_history`; `too_old` where what changed since is not all kept;
-    ///   `not_yet` for an offset that is not there yet.
+    ///   `not_yet` for an offset that is not there yet; `log_damaged`, as all reads of a history,
+    ///   where what is stored of it is not what was written.
     public func offset(
         of point: HistoryPoint, in topic: TopicID
     ) throws(ThalwegError) -> Offset {
@@ -63,7 +64,7 @@ extension Partition {
             guard offset.rawValue + 1 >= first else { throw tooOld(first, offset.rawValue) }
             return offset
         case .time(let time):
-            let offset = state.state.history.offset(at: time.microseconds, next: last + 1)
+            let offset = try state.state.history.offset(at: time.microseconds, next: last + 1)
             // Before the oldest change that is kept, nobody knows when the one before it was.
             guard offset >= first || first == 1 else { throw tooOld(first, offset) }
             return Offset(offset)
@@ -96,7 +97,7 @@ extension Partition {
         var scratch = FeedScratch()
         swap(&scratch, &feedScratch)
         defer { swap(&scratch, &feedScratch) }
-        return box.state.encodePast(query, &scratch, into: &writer)
+        return try box.state.encodePast(query, &scratch, into: &writer)
     }
 
     /// Encodes the net change of each key behind one offset up to another, in order of last change:
@@ -114,7 +115,7 @@ extension Partition {
         var scratch = FeedScratch()
         swap(&scratch, &feedScratch)
         defer { swap(&scratch, &feedScratch) }
-        return box.state.encodeDifference(query, &scratch, into: &writer)
+        return try box.state.encodeDifference(query, &scratch, into: &writer)
     }
 
     /// Encodes the record of a key as it was behind an offset, or that there was none.
@@ -128,7 +129,7 @@ extension Partition {
     ) throws(ThalwegError) {
         let box = try required(topic)
         _ = try offset(of: .offset(point), in: topic)
-        box.state.encodeRecord(key, at: point.rawValue, into: &writer)
+        try box.state.encodeRecord(key, at: point.rawValue, into: &writer)
     }
 
     /// Encodes a page of the records that matched behind an offset, in no order that means anything.

@@ -11,12 +11,13 @@ public struct StoredHistory {
     public let firstTime: Int64
     public let lastTime: Int64
     public let owner: AnyObject
-    /// Called before the first change is read: must not return if the bytes are damaged.
-    public let check: () -> Void
+    /// Called before changes are read: throws `log_damaged` where the bytes are.
+    public let check: () throws(ThalwegError) -> Void
 
     public init(
         contents: UnsafeRawBufferPointer, positions: UnsafeBufferPointer<UInt32>,
-        firstTime: Int64, lastTime: Int64, owner: AnyObject, check: @escaping () -> Void
+        firstTime: Int64, lastTime: Int64, owner: AnyObject,
+        check: @escaping () throws(ThalwegError) -> Void
     ) {
         self.contents = contents
         self.positions = positions

@@ -12,13 +12,13 @@ extension TopicState {
     func encodeHistory(
         at position: inout FeedPosition, _ query: FeedQuery, limitBytes: Int,
         _ scratch: inout FeedScratch, into writer: inout ChangesWriter
-    ) -> FeedProgress {
+    ) throws(ThalwegError) -> FeedProgress {
         let last = table.changes.last
         let narrowed = layout.flatMap { $0.isNarrowed(by: query.fields) ? $0 : nil }
         let before = writer.count
         var steps = 0
         var reached = last
-        history.walk(after: position.offset.rawValue) { change in
+        try history.walk(after: position.offset.rawValue) { change in
             guard steps < TopicState.stepsPerCall,
                 writer.byteCount < limitBytes || writer.count == before
             else {

@@ -20,13 +20,13 @@ extension TopicState {
 
     func encodePast(
         _ query: HistoryQuery, _ scratch: inout FeedScratch, into writer: inout ChangesWriter
-    ) -> HistoryProgress {
+    ) throws(ThalwegError) -> HistoryProgress {
         let narrowed = layout.flatMap { $0.isNarrowed(by: query.feed.fields) ? $0 : nil }
         let until = min(query.until.rawValue, table.changes.last)
         let limit = query.limit == 0 ? Int.max : query.limit
         var steps = 0
         var reached = max(until, query.after.rawValue)
-        history.walk(after: query.after.rawValue) { change in
+        try history.walk(after: query.after.rawValue) { change in
             guard change.offset <= until else { return false }
             guard steps < TopicState.stepsPerCall, writer.count < limit,
                 writer.byteCount < query.limitBytes || writer.count == 0
@@ -56,14 +56,14 @@ extension TopicState {
 
     func encodeDifference(
         _ query: HistoryQuery, _ scratch: inout FeedScratch, into writer: inout ChangesWriter
-    ) -> HistoryProgress {
+    ) throws(ThalwegError) -> HistoryProgress {
         let until = min(query.until.rawValue, table.changes.last)
         var reached = max(until, query.after.rawValue)
         var steps = 0
         var bytes = 0
         var places: [LentKey: Int] = [:]
         var nets: [Net] = []
-        history.walk(after: query.after.rawValue) { change in
+        try history.walk(after: query.after.rawValue) { change in
             guard change.offset <= until else { return false }
             guard steps < TopicState.differenceSteps, bytes < query.limitBytes else {
                 reached = change.offset - 1
@@ -134,7 +134,7 @@ extension TopicState {
 
     func encodeRecord(
         _ key: UnsafeRawBufferPointer, at point: UInt64, into writer: inout RecordsWriter
-    ) {
+    ) throws(ThalwegError) {
         let slot = table.find(key, hash: table.hash.hash(key))
         guard slot != 0, table.record(slot).state != RecordState.provisional else {
             return writer.appendAbsent()
@@ -144,10 +144,10 @@ extension TopicState {
             guard record.isLive else { return writer.appendAbsent() }
             return appendNow(record, table.sources.members(record.sources), into: &writer)
         }
-        var change = history.change(record.lastChange)
-        while change.before > point { change = history.change(change.before) }
+        var change = try history.change(record.lastChange)
+        while change.before > point { change = try history.change(change.before) }
         guard let row = change.previous else { return writer.appendAbsent() }
-        appendBefore(change, row, into: &writer)
+        try appendBefore(change, row, into: &writer)
     }
 
     /// See `Partition.scan(_:at:_:into:)`. The token: `u8 part (0 the table, 1 the changes since) |`
@@ -181,7 +181,7 @@ extension TopicState {
             if let stoppedAt { return TopicState.token(0, stoppedAt) }
             (part, walked) = (1, point)
         }
-        history.walk(after: max(walked, point)) { change in
+        try history.walk(after: max(walked, point)) { change throws(ThalwegError) in
             guard !isFull(writer) else {
                 stoppedAt = change.offset - 1
                 return false
@@ -189,11 +189,11 @@ extension TopicState {
             steps += 1
             guard change.before <= point, let row = change.previous else { return true }
             if let filter = query.filter,
-                !filter.matches(row: row, key: change.key, sources: before(change))
+                !filter.matches(row: row, key: change.key, sources: try before(change))
             {
                 return true
             }
-            appendBefore(change, row, into: &writer)
+            try appendBefore(change, row, into: &writer)
             return true
         }
         return stoppedAt.map { TopicState.token(1, $0) } ?? []
@@ -228,18 +228,20 @@ extension TopicState {
     /// The record as `change` found it.
     private func appendBefore(
         _ change: HistoryChange, _ row: UnsafeRawBufferPointer, into writer: inout RecordsWriter
-    ) {
+    ) throws(ThalwegError) {
         writer.append(
             .live, key: change.key, version: RecordVersion(change.version - 1),
             offset: Offset(change.before),
-            sources: before(change).lazy.map { SourceID($0) }, row: row)
+            sources: try before(change).lazy.map { SourceID($0) }, row: row)
     }
 
     /// Who asserted the record before the change; nobody is told where the change before is not
     /// kept.
-    private func before(_ change: HistoryChange) -> UnsafeBufferPointer<UInt16> {
+    private func before(
+        _ change: HistoryChange
+    ) throws(ThalwegError) -> UnsafeBufferPointer<UInt16> {
         guard change.before >= firstKept else { return UnsafeBufferPointer(start: nil, count: 0) }
-        return history.change(change.before).sources
+        return try history.change(change.before).sources
     }
 }
 

@@ -69,7 +69,7 @@ extension TopicState {
         let lost = LostSources(walk.sources, in: table.sources)
         guard !lost.singles.isEmpty else { return .isDone }
         guard open.pointee.count + limit <= PendingWindow.limit,
-            queue.openBytes <= StreamQueue.maximumBytes / 2
+            queue.openBytes <= StreamQueue.fullBytes
         else { return .waits }
         let last = table.changes.last
         // Slots first: merging makes windows, and may not happen in the middle of the walk.

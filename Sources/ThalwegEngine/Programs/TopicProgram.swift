@@ -18,10 +18,13 @@ public struct ProgramJudgement: Hashable, Sendable {
     }
 }
 
-/// One thing that a program wants done for a write. Its bytes are lent until the next call.
+/// One thing that a program wants done for a write. Its bytes are lent until the next call; metadata
+/// is empty where the program said none.
 public enum ProgramAct {
-    case put(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)
-    case delete(key: UnsafeRawBufferPointer)
+    case put(
+        key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer,
+        metadata: UnsafeRawBufferPointer)
+    case delete(key: UnsafeRawBufferPointer, metadata: UnsafeRawBufferPointer)
     /// The write itself, as it came.
     case accept
 }
@@ -64,6 +67,17 @@ public protocol TopicProgram: AnyObject {
     func nextJudgement() -> ProgramJudgement?
     /// The next thing to do for the judgement given last.
     func nextAct() -> ProgramAct?
+
+    /// What runs from here on stays only when it is kept.
+    func beginTrial()
+    func keepTrial()
+
+    /// Makes the program as it was when the trial began, but for having counted `count` writes that
+    /// came to nothing.
+    ///
+    /// - Parameter refusal: of the write that all of them are refused for.
+    /// - Throws: where the program can never run again: the node must stop.
+    func undoTrial(_ count: Int, for refusal: ProgramJudgement) throws(ThalwegError)
 
     /// Gives the appended puts as the topic's records, before the first write.
     ///

@@ -27,7 +27,7 @@ extension Partition {
         swap(&scratch, &feedScratch)
         defer { swap(&scratch, &feedScratch) }
         if query.tellsEvery {
-            return box.state.encodeHistory(
+            return try box.state.encodeHistory(
                 at: &position, query, limitBytes: limitBytes, &scratch, into: &writer)
         }
         return box.state.encodeChanges(

@@ -51,18 +51,27 @@ struct SessionTable {
             bytes += Session.bytes(answer)
         }
 
-        /// Gives by how many bytes it has grown; all of them where it is new.
-        fileprivate mutating func note(
-            _ batch: StreamBatch, _ answer: SessionAnswer, use: UInt64
-        ) -> Int {
-            let before = lastUse == 0 ? 0 : bytes
-            next = batch.number + UInt64(batch.count)
-            lastUse = use
+        fileprivate mutating func begin(_ batch: StreamBatch, _ uses: inout UInt64) -> Judgement {
+            if batch.number == next {
+                next = batch.number + UInt64(batch.count)
+                uses += 1
+                lastUse = uses
+                return .new
+            }
+            guard let answer = answer(batch.number), answer.count == batch.count else {
+                return .unknown
+            }
+            return .repeated(answer)
+        }
+
+        /// Gives by how many bytes it has grown.
+        fileprivate mutating func finish(_ batch: StreamBatch, _ answer: SessionAnswer) -> Int {
+            let before = bytes
+            let last = batch.number + UInt64(batch.count) - 1
             append(answer)
             forget(
                 through: max(
-                    batch.answered,
-                    (next - 1) &- min(next - 1, SessionTable.unansweredWrites)))
+                    batch.answered, last &- min(last, SessionTable.unansweredWrites)))
             return bytes - before
         }
 
@@ -101,22 +110,24 @@ struct SessionTable {
     var count: Int { sessions.count }
     private(set) var bytes = 0
 
-    mutating func judge(_ batch: StreamBatch) -> Judgement {
-        guard let session = sessions[batch.session] else {
-            return batch.number == 1 ? .new : .unknown
+    /// Judges a batch; a new one is about to be applied, and no other may take its place.
+    mutating func begin(_ batch: StreamBatch) -> Judgement {
+        if let place = sessions.index(forKey: batch.session) {
+            return sessions.values[place].begin(batch, &uses)
         }
-        if batch.number == session.next { return .new }
-        guard let answer = session.answer(batch.number), answer.count == batch.count else {
-            return .unknown
-        }
-        return .repeated(answer)
+        guard batch.number == 1 else { return .unknown }
+        var session = Session()
+        let judgement = session.begin(batch, &uses)
+        bytes += session.bytes
+        sessions[batch.session] = session
+        return judgement
     }
 
     /// A new batch was applied.
-    mutating func note(_ batch: StreamBatch, _ answer: SessionAnswer) {
-        uses += 1
-        let grown = sessions[batch.session, default: Session()].note(batch, answer, use: uses)
-        bytes += grown
+    mutating func finish(_ batch: StreamBatch, _ answer: SessionAnswer) {
+        // Forgotten since it began, where more sessions than a topic knows are in one entry.
+        guard let place = sessions.index(forKey: batch.session) else { return }
+        bytes += sessions.values[place].finish(batch, answer)
         if sessions.count > SessionTable.sessions { evict() }
     }
 

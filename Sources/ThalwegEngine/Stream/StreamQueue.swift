@@ -18,8 +18,6 @@ final class StreamQueue {
     static let limit = 8
     /// Bytes after which a group is cut even while others are in flight.
     static let fullBytes = 4 << 20
-    /// Bytes that an open group can have: an entry has 64 MiB.
-    static let maximumBytes = 40 << 20
 
     private var writer = EntryWriter()
     private(set) var openBatches = 0
@@ -67,11 +65,25 @@ final class StreamQueue {
         return (writer.bytes(), [])
     }
 
+    /// An entry without writes takes its place among the groups.
+    func cut(token: UInt64) {
+        precondition(isEmpty, "what came before is cut first")
+        inFlight.append([StreamTicket(token: token, batch: -1)])
+        sealedGroups += 1
+    }
+
     /// The oldest group in flight is applied: who waited for it.
     func takeApplied() -> [StreamTicket] {
         guard !inFlight.isEmpty else { return [] }
         appliedGroups += 1
         return inFlight.removeFirst()
+    }
+
+    /// The group that was cut last comes to nothing: who waited for it.
+    func takeNewest() -> [StreamTicket] {
+        guard let tickets = inFlight.popLast() else { return [] }
+        sealedGroups -= 1
+        return tickets
     }
 
     /// The group that holds the newest writes: the open one, or the one cut last.

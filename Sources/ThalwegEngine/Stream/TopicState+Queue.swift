@@ -8,12 +8,6 @@ extension TopicState {
         _ writes: UnsafeRawBufferPointer, header: WriteBatchHeader, source: SourceID,
         session: UniqueID, token: UInt64?
     ) throws(ThalwegError) -> MergeOutcome {
-        guard queue.openBytes + writes.count <= StreamQueue.maximumBytes else {
-            throw .exceeded(
-                .tooManyRequests, "the bytes of writes that wait for the log",
-                value: queue.openBytes + writes.count, limit: StreamQueue.maximumBytes,
-                advice: "wait for answers before sending more")
-        }
         var batch = StreamBatch()
         batch.source = source.rawValue
         batch.count = header.count

@@ -19,6 +19,11 @@ struct BatchOutcome {
         counts.add(outcome.verdict)
         if keepsEach { results.append(outcome) }
     }
+
+    /// Each of the batch's writes is told the same.
+    mutating func refuse(_ batch: StreamBatch, _ refusal: WriteOutcome) {
+        for _ in 0..<batch.count { note(refusal, keepsEach: batch.wantsEach) }
+    }
 }
 
 extension TopicState {
@@ -34,17 +39,37 @@ extension TopicState {
         let count = Int(try reader.integer(UInt32.self))
         var outcomes: [BatchOutcome] = []
         outcomes.reserveCapacity(min(count, 1 << 16))
-        for _ in 0..<count {
-            outcomes.append(try apply(try StreamBatch(from: &reader)))
+        if let program = program?.running {
+            try applyStream(&reader, count, through: program, &outcomes)
+        } else {
+            for _ in 0..<count { outcomes.append(apply(try StreamBatch(from: &reader))) }
         }
         counters.entries += 1
         endEntry()
         return outcomes
     }
 
-    private mutating func apply(_ batch: StreamBatch) throws(ThalwegError) -> BatchOutcome {
-        guard batch.isNumbered else { return try run(batch) }
-        switch sessions.judge(batch) {
+    private mutating func apply(_ batch: StreamBatch) -> BatchOutcome {
+        guard batch.isNumbered else { return run(batch) }
+        let judgement = sessions.begin(batch)
+        if let known = answer(to: batch, judgement) { return known }
+        let outcome = run(batch)
+        finish(batch, outcome)
+        return outcome
+    }
+
+    /// A new batch of a session was applied: what it will be told if it is sent again.
+    mutating func finish(_ batch: StreamBatch, _ outcome: BatchOutcome) {
+        sessions.finish(
+            batch,
+            SessionAnswer(
+                number: batch.number, count: batch.count, lastOffset: outcome.lastOffset,
+                counts: outcome.counts, results: outcome.results))
+    }
+
+    /// What a session's batch is told that is not applied; `nil` of a new one.
+    func answer(to batch: StreamBatch, _ judgement: SessionTable.Judgement) -> BatchOutcome? {
+        switch judgement {
         case .repeated(let answer):
             return BatchOutcome(
                 lastOffset: answer.lastOffset, counts: answer.counts, results: answer.results)
@@ -58,34 +83,29 @@ extension TopicState {
                 advice: "begin a new session: this one was forgotten, or left a number out")
             return outcome
         case .new:
-            let outcome = try run(batch)
-            sessions.note(
-                batch,
-                SessionAnswer(
-                    number: batch.number, count: batch.count, lastOffset: outcome.lastOffset,
-                    counts: outcome.counts, results: outcome.results))
-            return outcome
+            return nil
         }
     }
 
-    private mutating func run(_ batch: StreamBatch) throws(ThalwegError) -> BatchOutcome {
+    /// Applies a batch past the program, if there is one.
+    mutating func run(_ batch: StreamBatch) -> BatchOutcome {
         var outcome = BatchOutcome()
         author = SourceID(batch.source)
-        if let program = program?.running, !batch.isOwn {
-            try runProgram(program, batch, &outcome)
-        } else if batch.isAtomic, let code = judge(batch.writes, count: Int(batch.count)) {
-            let refused = WriteOutcome(.invalid, code: code)
-            for _ in 0..<batch.count {
-                outcome.note(refused, keepsEach: batch.wantsEach)
-            }
+        if batch.isAtomic, let code = judge(batch.writes, count: Int(batch.count)) {
+            outcome.refuse(batch, WriteOutcome(.invalid, code: code))
         } else {
             runEach(batch, &outcome)
         }
+        conclude(batch, &outcome)
+        return outcome
+    }
+
+    /// Everything of the batch is applied.
+    mutating func conclude(_ batch: StreamBatch, _ outcome: inout BatchOutcome) {
         outcome.lastOffset = table.changes.last
         counters.writes += UInt64(batch.count)
         counters.unchanged += UInt64(outcome.counts.unchanged)
         counters.invalid += UInt64(outcome.counts.invalid)
-        return outcome
     }
 
     private mutating func runEach(_ batch: StreamBatch, _ outcome: inout BatchOutcome) {
@@ -164,17 +184,25 @@ extension TopicState {
         _ write: borrowing WriteCursor, slot: UInt32, hash: UInt64, single: UInt64
     ) -> WriteOutcome {
         guard let layout else { preconditionFailure("a patch of opaque bytes is a flaw") }
+        let old = slot != 0 && table.record(slot).isLive ? table.shape.row(table.record(slot)) : nil
+        let target = patched(old, write, layout)
+        noteMetadata(write)
+        return store(write.key, slot: slot, hash: hash, row: target, single: single)
+    }
+
+    /// The row that a patch makes of `old`, or of the default where there is none; good until the
+    /// scratch row is taken again.
+    func patched(
+        _ old: UnsafeRawBufferPointer?, _ write: borrowing WriteCursor, _ layout: RowLayout
+    ) -> UnsafeRawBufferPointer {
         let mask = write.mask
         let values = write.body
-        let old = slot != 0 && table.record(slot).isLive ? table.shape.row(table.record(slot)) : nil
-        let target = withCurrent(old, layout) { current in
+        return withCurrent(old, layout) { current in
             let size = layout.sizeAfterPatch(current, mask: mask, values: values)
             let target = UnsafeMutableRawBufferPointer(start: rowScratch.take(size), count: size)
             layout.apply(patch: values, mask: mask, to: current, into: target)
             return UnsafeRawBufferPointer(target)
         }
-        noteMetadata(write)
-        return store(write.key, slot: slot, hash: hash, row: target, single: single)
     }
 
     private mutating func store(
@@ -233,6 +261,12 @@ extension TopicState {
     private mutating func noteMetadata(_ write: borrowing WriteCursor) {
         guard write.hasExtras, notesMetadata, let metadata = write.metadata else { return }
         tail.metadata[tail.changes] = Array(metadata)
+    }
+
+    /// Of a change that a program makes: what it says, or else what came with the write.
+    mutating func noteMetadata(_ said: UnsafeRawBufferPointer, of write: borrowing WriteCursor) {
+        guard !said.isEmpty else { return noteMetadata(write) }
+        if notesMetadata { tail.metadata[tail.changes] = Array(said) }
     }
 }
 

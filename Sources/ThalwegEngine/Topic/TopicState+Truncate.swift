@@ -1,12 +1,19 @@
 // Truncation: every record of a topic is gone at one place in the log, at the cost of one small
-// entry. A fresh table takes the old one's place; offsets and versions go on above all that were.
+// entry.
+//
+// Where the topic keeps a history, each record is deleted, in the order of their last changes: the
+// history tells of every one what it was, and readers hear of it as of any deletion. Else a fresh
+// table takes the old one's place; offsets and versions go on above all that were.
 //
 //   windows   … │ sealed │ sealed │ truncation │ sealed │ open
 //                  applied to the old table    │ merged as if nothing were there
 //
 // From the moment the entry is cut, merging sees what newer windows hold and nothing behind them.
-// When it is applied, the records that newer windows hold move to the fresh table. Truncation takes
-// an offset of its own, which is the new horizon: whoever holds anything of before starts over.
+// When it is applied, the records that newer windows hold move to the fresh table. Truncation then
+// takes an offset of its own, which is the new horizon: whoever holds anything of before starts over.
+//
+// The topic's program, if it has one, begins anew with its initialiser: its memory was about records
+// that are gone.
 import ThalwegModel
 
 extension TopicState {
@@ -26,8 +33,20 @@ extension TopicState {
         return writer.bytes()
     }
 
+    /// As `cutTruncation`, among the groups of a topic that keeps every write.
+    mutating func cutStreamTruncation(time: Int64, token: UInt64) -> [UInt8] {
+        lastTime = max(lastTime, time)
+        writer.begin(kind: .truncateTopic, topic: id, time: lastTime)
+        queue.cut(token: token)
+        return writer.bytes()
+    }
+
     /// Applies the entry: the leader's own, or one from a log.
-    mutating func applyTruncation(time: Int64) {
+    ///
+    /// - Throws: where the node must stop: the program that ran cannot begin again.
+    mutating func applyTruncation(
+        time: Int64, _ programs: (any TopicPrograms)?
+    ) throws(ThalwegError) {
         if inFlight > 0 {
             precondition(
                 window(appliedNumber + 1).pointee.isTruncation,
@@ -35,6 +54,28 @@ extension TopicState {
         }
         lastTime = max(lastTime, time)
         appliedTime = max(appliedTime, time)
+        if keepsHistory { deleteEvery() } else { replaceTable() }
+        try restartProgram(programs)
+    }
+
+    private mutating func deleteEvery() {
+        author = .none
+        beginTail(metadata: [:])
+        var slots: [UInt32] = []
+        slots.reserveCapacity(table.liveRecords)
+        table.changes.walk(after: 0) { offset, slot in
+            if table.record(slot).isLast(offset), table.record(slot).isLive { slots.append(slot) }
+            return true
+        }
+        for slot in slots {
+            delete(slot, reason: DeletionReason.dropped.rawValue, metadata: tail.changes)
+        }
+        endEntry()
+    }
+
+    private mutating func replaceTable() {
+        // Left from before the topic was altered to keep none.
+        if !history.isEmpty { history.trim(.none, now: appliedTime) }
         var old = Table(
             keyKind: table.shape.keyKind,
             tracksAssertion: definition.options.timeToLiveMicroseconds > 0, hash: table.hash)

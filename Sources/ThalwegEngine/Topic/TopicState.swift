@@ -25,7 +25,10 @@ struct TopicState: ~Copyable {
     private(set) var keepsHistory = false
     private(set) var isStream = false
     /// `nil` for a topic of kind `bytes`.
-    var layout: RowLayout?
+    var layout: RowLayout? {
+        didSet { rowRules.layout = layout }
+    }
+    let rowRules = RowRules()
     var table: Table
 
     /// A ring: windows `applied + 1 ..< open` are sealed, `open` takes writes.
@@ -78,6 +81,7 @@ struct TopicState: ~Copyable {
         self.definition = definition
         if let schema = definition.schema {
             layout = try RowLayout(schema)
+            rowRules.layout = layout
         }
         table = Table(
             keyKind: definition.keyKind,

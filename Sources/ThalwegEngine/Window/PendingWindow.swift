@@ -97,6 +97,9 @@ struct PendingWindow: ~Copyable {
 
     var bytes: Int { capacity * MemoryLayout<PendingEntry>.stride + arena.bytes }
 
+    /// Bytes of its rows, those included that were replaced.
+    var rowBytes: Int { arena.usedBytes }
+
     mutating func open(number: UInt64) {
         self.number = number
         count = 0
@@ -174,6 +177,9 @@ struct Arena: ~Copyable {
             chunk.deallocate()
         }
     }
+
+    /// Bytes that are handed out; a few more where one did not fit in what a chunk had left.
+    var usedBytes: Int { chunks.prefix(chunk).reduce(0) { $0 + $1.count } - left }
 
     /// At least `count` bytes, 8-aligned, good until `reset`.
     @inline(__always) mutating func allocate(_ count: Int) -> UnsafeMutableRawPointer {

@@ -88,8 +88,15 @@ public final class DiskStorage: Storage {
     public func lock() throws(ThalwegError) {
         let descriptor = openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw Self.failure("open", full("lock"), errno) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        var attempts = 0
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             let code = errno
+            // A process that is ending, or one on its way from fork to exec, has it for a moment.
+            if code == EWOULDBLOCK, attempts < 10 {
+                attempts += 1
+                usleep(50_000)
+                continue
+            }
             Glibc.close(descriptor)
             guard code == EWOULDBLOCK else { throw Self.failure("lock", full("lock"), code) }
             throw ThalwegError(

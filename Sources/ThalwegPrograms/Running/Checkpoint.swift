@@ -40,6 +40,24 @@ final class Checkpoint {
         writes += count
     }
 
+    /// A place among the calls.
+    struct Mark {
+        fileprivate let calls: Int
+        fileprivate let bytes: Int
+        fileprivate let writes: Int
+    }
+
+    var mark: Mark { Mark(calls: calls.count, bytes: frames.count, writes: writes) }
+
+    /// Forgets the calls behind a mark; false where there are none.
+    func forget(behind mark: Mark) -> Bool {
+        guard calls.count > mark.calls else { return false }
+        calls.removeSubrange(mark.calls...)
+        frames.truncate(mark.bytes)
+        writes = mark.writes
+        return true
+    }
+
     /// The instance's memory must not be larger than the copy: memory cannot shrink.
     func restore(to instance: ProgramInstance) throws(ThalwegError) {
         precondition(instance.memoryBytes <= memory.count)

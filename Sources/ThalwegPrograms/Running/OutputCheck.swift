@@ -65,15 +65,17 @@ struct OutputCheck {
         switch frame.operation {
         case OutputFrame.Operation.put:
             guard frame.keyCount <= limits.keyBytes, frame.valueCount <= limits.valueBytes,
-                frame.code == 0
-            else { throw Self.bad("a put whose key or value is too large") }
+                frame.metadataCount <= limits.metadataBytes
+            else { throw Self.bad("a put whose key, value or metadata is too large") }
             if let accepts, !accepts(frame.key, frame.value) {
                 throw Self.bad("a put that is not a record of the topic")
             }
             return false
         case OutputFrame.Operation.delete:
-            guard frame.keyCount <= limits.keyBytes, frame.valueCount == 0, frame.code == 0 else {
-                throw Self.bad("a delete whose key is too large, or that has a value")
+            guard frame.keyCount <= limits.keyBytes, frame.valueCount == 0,
+                frame.metadataCount <= limits.metadataBytes
+            else {
+                throw Self.bad("a delete whose key or metadata is too large, or that has a value")
             }
             return false
         case OutputFrame.Operation.accept:

@@ -20,7 +20,8 @@ struct OutputFrame {
         guard left >= Self.headerBytes else { return nil }
         self.base = base
         size = Int(base.load(as: UInt32.self))
-        let wanted = Self.headerBytes + keyCount.padded + valueCount.padded
+        let wanted =
+            Self.headerBytes + keyCount.padded + valueCount.padded + metadataCount.padded
         guard size == wanted, size <= left else { return nil }
     }
 
@@ -28,7 +29,12 @@ struct OutputFrame {
     var input: Int { Int(base.load(fromByteOffset: 8, as: UInt32.self)) }
     var keyCount: Int { Int(base.load(fromByteOffset: 12, as: UInt32.self)) }
     var valueCount: Int { Int(base.load(fromByteOffset: 16, as: UInt32.self)) }
+    /// Of a reject: its code.
     var code: UInt32 { base.load(fromByteOffset: 20, as: UInt32.self) }
+    /// The same place says of a put and a delete how much metadata they have.
+    var metadataCount: Int {
+        operation == Operation.put || operation == Operation.delete ? Int(code) : 0
+    }
 
     var key: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: base + Self.headerBytes, count: keyCount)
@@ -36,5 +42,11 @@ struct OutputFrame {
 
     var value: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: base + Self.headerBytes + keyCount.padded, count: valueCount)
+    }
+
+    var metadata: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(
+            start: base + Self.headerBytes + keyCount.padded + valueCount.padded,
+            count: metadataCount)
     }
 }

@@ -19,13 +19,28 @@ public struct ProgramCounters: Hashable, Sendable {
     mutating func note(_ fault: ProgramFault, _ limits: ProgramLimits) {
         failed += 1
         faults[fault, default: 0] += 1
-        guard fault != .writeTooLarge else { return }
+        let weight = limits.weight(fault)
+        guard weight > 0 else { return }
         let current = (writes - 1) / max(limits.faultWindow, 1)
         if current != window {
             window = current
             faultsInWindow = 0
         }
-        faultsInWindow += 1
+        faultsInWindow += weight
         isFaulting = isFaulting || faultsInWindow > limits.faults
+    }
+
+    /// Counts a batch of writes that was refused as a whole for one of them; nothing that they did
+    /// counts. `fault` is `nil` where the program rejected the one.
+    mutating func noteRefused(
+        _ count: Int, for fault: ProgramFault?, _ limits: ProgramLimits
+    ) {
+        writes += UInt64(count)
+        guard let fault else {
+            rejected += UInt64(count)
+            return
+        }
+        failed += UInt64(count - 1)
+        note(fault, limits)
     }
 }

@@ -59,7 +59,9 @@ public struct ProgramOutputs: Sequence, IteratorProtocol {
             case OutputFrame.Operation.accept: .accept
             default: .reject
             }
-        return ProgramOutput(action: action, key: frame.key, value: frame.value, code: frame.code)
+        return ProgramOutput(
+            action: action, key: frame.key, value: frame.value, metadata: frame.metadata,
+            code: action == .reject ? frame.code : 0)
     }
 }
 
@@ -79,5 +81,8 @@ public struct ProgramOutput {
     public let action: Action
     public let key: UnsafeRawBufferPointer
     public let value: UnsafeRawBufferPointer
+    /// Empty where it said none.
+    public let metadata: UnsafeRawBufferPointer
+    /// Of a reject; otherwise 0.
     public let code: UInt32
 }

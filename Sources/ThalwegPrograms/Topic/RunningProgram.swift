@@ -73,13 +73,27 @@ public final class RunningProgram: TopicProgram {
     public func nextAct() -> ProgramAct? {
         while let output = acts?.next() {
             switch output.action {
-            case .put: return .put(key: output.key, value: output.value)
-            case .delete: return .delete(key: output.key)
+            case .put:
+                return .put(key: output.key, value: output.value, metadata: output.metadata)
+            case .delete:
+                return .delete(key: output.key, metadata: output.metadata)
             case .accept: return .accept
             case .reject: continue
             }
         }
         return nil
+    }
+
+    public func beginTrial() { program.beginTrial() }
+    public func keepTrial() { program.keepTrial() }
+
+    public func undoTrial(
+        _ count: Int, for refusal: ProgramJudgement
+    ) throws(ThalwegError) {
+        let fault = refusal.rejection.flatMap {
+            ProgramFault(rawValue: UInt8(truncatingIfNeeded: $0.code))
+        }
+        try program.undoTrial(count, fault: refusal.verdict == .failed ? fault ?? .other : nil)
     }
 
     public func loadRecords() throws(ThalwegError) {

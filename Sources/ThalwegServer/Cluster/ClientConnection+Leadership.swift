@@ -5,10 +5,10 @@ extension ClientConnection {
     /// This node leads no longer, so it keeps no source alive: the client must claim where writes
     /// are taken now. Who only reads stays. Callable from any loop.
     func loseSource(_ error: ThalwegError) {
-        channel?.eventLoop.execute { [self] in
-            guard source != .none else { return }
-            held = .none
-            fail(error)
+        settled { connection in
+            guard connection.source != .none else { return }
+            connection.held = .none
+            connection.fail(error)
         }
     }
 }

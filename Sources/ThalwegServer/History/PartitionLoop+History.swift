@@ -22,7 +22,7 @@ extension PartitionLoop {
                         firstTime: piece.firstTime, lastTime: piece.lastTime,
                         contents: piece.contents, positions: piece.positions))
                 loop.execute { [self] in
-                    partition.historyStored(name, ShelfLibrary.lend(file))
+                    partition.historyStored(name, library.lend(file))
                     storeHistory(topic)
                 }
             } catch {

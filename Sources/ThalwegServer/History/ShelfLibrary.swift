@@ -1,3 +1,4 @@
+import Logging
 import Synchronization
 import ThalwegEngine
 import ThalwegLog
@@ -8,16 +9,20 @@ final class ShelfLibrary: HistoryLibrary, Sendable {
     let shelf: HistoryShelf
     /// What the snapshot that was loaded named, until recovery is over.
     private let opened = Mutex<Set<HistoryName>>([])
+    /// Paths of files whose damage is in the server's log already.
+    private let reported = Mutex<Set<String>>([])
+    private let logger: Logger
 
-    init(_ shelf: HistoryShelf) {
+    init(_ shelf: HistoryShelf, logger: Logger) {
         self.shelf = shelf
+        self.logger = logger
     }
 
     func open(_ name: HistoryName) throws(ThalwegError) -> StoredHistory {
         let file = try shelf.open(
             topic: name.topic.rawValue, firstOffset: name.firstOffset.rawValue)
         _ = opened.withLock { $0.insert(name) }
-        return ShelfLibrary.lend(file)
+        return lend(file)
     }
 
     /// Removes files that the loaded snapshot does not name: what the log behind it makes again is
@@ -32,14 +37,24 @@ final class ShelfLibrary: HistoryLibrary, Sendable {
         }
     }
 
-    /// A file as memory. Damage ends the process: it must not be served, and nobody can go on
-    /// without it.
-    static func lend(_ file: HistoryFile) -> StoredHistory {
+    /// A file as memory. Its sum is compared when it is first read; damage is told to whoever reads,
+    /// and once to the server's log: it is never served, and everything else goes on.
+    func lend(_ file: HistoryFile) -> StoredHistory {
         StoredHistory(
             contents: file.contents, positions: file.positions, firstTime: file.firstTime,
             lastTime: file.lastTime, owner: file,
-            check: {
-                do throws(ThalwegError) { try file.check() } catch { fatalError("\(error)") }
+            check: { [self] () throws(ThalwegError) in
+                do throws(ThalwegError) {
+                    try file.check()
+                } catch {
+                    report(file, error)
+                    throw error
+                }
             })
+    }
+
+    private func report(_ file: HistoryFile, _ error: ThalwegError) {
+        guard reported.withLock({ $0.insert(file.path).inserted }) else { return }
+        logger.critical("a history file is damaged", metadata: ["reason": "\(error)"])
     }
 }

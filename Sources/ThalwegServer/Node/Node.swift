@@ -27,15 +27,14 @@ final class Node: @unchecked Sendable {
     let leadership = Mutex(Leadership.follows(nil))
     private(set) lazy var system = SystemTopics(node: self, logger: logger)
     /// Open client connections, to be told of, and to be closed at the end.
-    private let channels = Mutex<[ObjectIdentifier: OpenChannel]>([:])
+    private let connections = Mutex<[ObjectIdentifier: OpenConnection]>([:])
     private let epochNumbers = Atomic<UInt64>(0)
     /// Open connections by the session that they go on with.
     private let sessions = Mutex<[UniqueID: ClientConnection]>([:])
     let snapshots = Mutex(SnapshotState())
 
-    private struct OpenChannel {
-        weak var connection: ClientConnection?
-        let channel: any Channel
+    private struct OpenConnection {
+        let connection: ClientConnection
         let facts: ConnectionFacts
     }
 
@@ -57,7 +56,8 @@ final class Node: @unchecked Sendable {
         // A snapshot must be all that another node needs, so in a cluster it holds the histories.
         let library =
             options.cluster == nil
-            ? ShelfLibrary(try HistoryShelf(directory: options.dataDirectory)) : nil
+            ? ShelfLibrary(
+                try HistoryShelf(directory: options.dataDirectory), logger: logger) : nil
         let recovery = try Recovery(
             opened, loops: eventLoops, options: options, library: library, programs: programs,
             logger: logger)
@@ -158,25 +158,27 @@ final class Node: @unchecked Sendable {
 
     // MARK: Connections
 
-    func opened(
-        _ connection: ClientConnection, _ channel: any Channel, _ facts: ConnectionFacts
-    ) {
-        channels.withLock {
-            $0[ObjectIdentifier(channel)] = OpenChannel(
-                connection: connection, channel: channel, facts: facts)
+    func opened(_ connection: ClientConnection, _ facts: ConnectionFacts) {
+        connections.withLock {
+            $0[ObjectIdentifier(connection)] = OpenConnection(
+                connection: connection, facts: facts)
         }
     }
 
     /// What there is to tell of each open connection.
-    var connectionFacts: [ConnectionFacts] { channels.withLock { $0.values.map(\.facts) } }
+    var connectionFacts: [ConnectionFacts] { connections.withLock { $0.values.map(\.facts) } }
 
     /// A number that no epoch has had.
     func nextEpochNumber() -> UInt64 {
         epochNumbers.wrappingAdd(1, ordering: .relaxed).newValue
     }
 
-    func closed(_ channel: any Channel) {
-        channels.withLock { $0[ObjectIdentifier(channel)] = nil }
+    func closed(_ connection: ClientConnection) {
+        connections.withLock { $0[ObjectIdentifier(connection)] = nil }
+    }
+
+    private var openConnections: [ClientConnection] {
+        connections.withLock { $0.values.map(\.connection) }
     }
 
     /// A connection goes on with a session. Gives the one that had it, which must be closed first.
@@ -197,23 +199,21 @@ final class Node: @unchecked Sendable {
     /// This node leads no longer: connections that hold a source end.
     private func closeWriters() {
         let error = leadership.withLock { $0.refusal } ?? Leadership.refusal(nil)
-        for connection in channels.withLock({ $0.values.compactMap(\.connection) }) {
-            connection.loseSource(error)
-        }
+        for connection in openConnections { connection.loseSource(error) }
     }
 
     /// Ends every client connection: what it was served from is not there any more.
     func dropConnections() {
-        for channel in channels.withLock({ $0.values.map(\.channel) }) {
-            channel.close(promise: nil)
-        }
+        for connection in openConnections { connection.close() }
     }
 
     /// Closes every client connection and returns when all are closed.
     func closeConnections() async {
-        for channel in channels.withLock({ $0.values.map(\.channel) }) {
-            // It may be closed already: that is all that is wanted.
-            try? await channel.close()
+        for connection in openConnections {
+            connection.close()
+            await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+                connection.outlet.whenClosed { continuation.resume() }
+            }
         }
     }
 

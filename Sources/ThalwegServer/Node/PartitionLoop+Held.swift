@@ -1,7 +1,8 @@
 import ThalwegEngine
 import ThalwegModel
 
-// What connections have waiting in the queues of topics that keep every write.
+// Connections whose writes wait for the log, and with how many bytes: they are read no further while
+// that is too many.
 extension PartitionLoop {
     /// Queued writes take memory until they are applied: their connection is read on when they are,
     /// unless it has little waiting.
@@ -17,6 +18,15 @@ extension PartitionLoop {
         if partition.isGroupFull(topic) { seal(topic) }
     }
 
+    /// A window that has grown to a part of what an entry may have is sealed before its time; where the
+    /// log is behind, whoever fills it waits.
+    func sealOrHold(_ bytes: Int, _ topic: TopicID, _ connection: any Answering) {
+        seal(topic)
+        guard partition.isGroupFull(topic) else { return }
+        connection.hold(bytes)
+        held[topic, default: []].append((connection, bytes))
+    }
+
     /// A group of the topic was cut: what is held from here on belongs to the next.
     func closeHeld(_ topic: TopicID) {
         guard let open = held.removeValue(forKey: topic) else { return }
@@ -28,6 +38,12 @@ extension PartitionLoop {
             let group = heldInFlight[topic]?.removeFirst()
         else { return }
         for (connection, bytes) in group {
+            connection.release(bytes)
+        }
+    }
+
+    func releaseOpen(_ topic: TopicID) {
+        for (connection, bytes) in held.removeValue(forKey: topic) ?? [] {
             connection.release(bytes)
         }
     }

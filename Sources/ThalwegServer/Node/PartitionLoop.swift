@@ -122,7 +122,11 @@ final class PartitionLoop: @unchecked Sendable {
             } else {
                 startTimer(header.topic)
             }
-            if outcome.queued > 0 { hold(writes.count, header.topic, connection) }
+            if outcome.queued > 0 {
+                hold(writes.count, header.topic, connection)
+            } else if partition.isGroupFull(header.topic) {
+                sealOrHold(writes.count, header.topic, connection)
+            }
             if header.acknowledgement == .received {
                 connection.answer(Received(writes: header.count), requestID)
             }
@@ -234,6 +238,13 @@ final class PartitionLoop: @unchecked Sendable {
         if let entry = sealed.entry {
             closeHeld(topic)
             append(entry, topic)
+        } else {
+            // What waited in it came to nothing.
+            releaseOpen(topic)
+        }
+        if let refusal = sealed.refusal {
+            logger.error(
+                "writes are lost", metadata: ["topic": "\(topic)", "reason": "\(refusal)"])
         }
         complete(sealed.completions)
     }
@@ -254,7 +265,9 @@ final class PartitionLoop: @unchecked Sendable {
                 if applied.kind.isOfPartition {
                     latency.noteApplied(now: SubscriptionHub.now)
                 }
-                if applied.kind == .stream { releaseHeld(applied.topic) }
+                if applied.kind == .stream || applied.kind == .window {
+                    releaseHeld(applied.topic)
+                }
                 if applied.kind == .dropTopic { releaseAllHeld(applied.topic) }
                 complete(applied.completions)
                 if applied.kind == .deployProgram || applied.kind == .removeProgram {

@@ -14,7 +14,8 @@ struct Recovery {
         _ opened: OpenedNodeLog, loops: [any EventLoop], options: ServerOptions,
         library: (any HistoryLibrary)?, programs: any TopicPrograms, logger: Logger
     ) throws(ThalwegError) {
-        let limits = options.limits
+        var limits = options.limits
+        limits.entryBytes = options.log.maximumEntryBytes
         let catalog = Catalog(
             limits: limits, defaultWindowMicroseconds: options.windowMicroseconds)
         let seed = UInt64.random(in: .min ... .max)

@@ -20,11 +20,17 @@ extension PartitionLoop {
             if deployment == nil, try partition.program(topic) == nil {
                 throw ThalwegError(.notSupported, "the topic has no program")
             }
-            // What is queued goes to the program that is there now.
-            seal(topic)
             let entry =
                 deployment?.entry(topic, time: .now)
                 ?? ProgramDeployment.removal(topic, time: .now)
+            guard entry.count <= partition.limits.entryBytes else {
+                throw .exceeded(
+                    .programTooLarge, "the size in bytes of one entry of the log",
+                    value: entry.count, limit: partition.limits.entryBytes,
+                    advice: "deploy a smaller module, or raise 'log.maximumEntryBytes'")
+            }
+            // What is queued goes to the program that is there now.
+            seal(topic)
             programChanges[topic, default: []].append(done)
             append(entry, topic)
         } catch {

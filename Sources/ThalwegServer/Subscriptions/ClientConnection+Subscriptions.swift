@@ -63,9 +63,9 @@ extension ClientConnection {
 
     /// The subscription ended without the client's doing. Callable from any loop.
     func forgetSubscription(_ number: UInt32) {
-        channel?.eventLoop.execute { [self] in
-            subscriptions.loops[number] = nil
-            countSubscriptions()
+        onOwnLoop { connection in
+            connection.subscriptions.loops[number] = nil
+            connection.countSubscriptions()
         }
     }
 

@@ -34,7 +34,7 @@ extension ClientConnection {
         let partitions = self.partitions(topic)
         let failure = FirstFailure()
         let join = Join(count: partitions.count) { [self] in
-            channel?.eventLoop.execute { [self] in began(key, number, failure.error, requestID) }
+            onOwnLoop { $0.began(key, number, failure.error, requestID) }
         }
         for partition in partitions {
             inOrder(partition) { partition in
@@ -132,7 +132,7 @@ extension ClientConnection {
     private func inOrder(
         _ partition: PartitionLoop, _ body: @escaping @Sendable (PartitionLoop) -> Void
     ) {
-        if partition.loop === channel?.eventLoop { return body(partition) }
+        if partition.loop.inEventLoop { return body(partition) }
         partition.loop.execute { body(partition) }
     }
 }

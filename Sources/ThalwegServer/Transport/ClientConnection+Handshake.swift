@@ -13,39 +13,37 @@ extension ClientConnection {
                     + "this server speaks \(Hello.version)",
                 advice: "use a client of this server's version")
         }
-        guard let loop = channel?.eventLoop else { return }
         session = hello.session
         state = .claiming
         guard let older = node.takeOver(session, by: self) else {
             return claim(hello, requestID)
         }
         // What the session sent there must not be read after what it sends here.
-        older.giveWay { [self] in
-            loop.execute { [self] in claim(hello, requestID) }
-        }
+        older.giveWay { [self] in onOwnLoop { $0.claim(hello, requestID) } }
     }
 
     /// Another connection goes on with this one's session. Calls back when this one is closed; may
     /// be called from any loop.
     private func giveWay(_ closed: @escaping @Sendable () -> Void) {
-        guard let channel else { return closed() }
-        channel.closeFuture.whenComplete { _ in closed() }
-        channel.eventLoop.execute { [self] in
-            if case .closed = state { return channel.close(promise: nil) }
-            state = .closed
-            // Told if it still listens; a peer that is gone must not hold the session.
-            send(
-                Frame.bytes(
-                    ThalwegError(
-                        .sessionTaken, "another connection goes on with session \(session)",
-                        advice: "give each program a session of its own"),
-                    requestID: 0))
-            channel.close(promise: nil)
-        }
+        outlet.whenClosed(closed)
+        settled { $0.giveWay() }
+    }
+
+    func giveWay() {
+        defer { channel?.close(promise: nil) }
+        if case .closed = state { return }
+        state = .closed
+        // Told if it still listens; a peer that is gone must not hold the session.
+        send(
+            Frame.bytes(
+                ThalwegError(
+                    .sessionTaken, "another connection goes on with session \(session)",
+                    advice: "give each program a session of its own"),
+                requestID: 0))
     }
 
     private func claim(_ hello: Hello, _ requestID: UInt32) {
-        guard case .claiming = state, let loop = channel?.eventLoop else { return }
+        guard case .claiming = state else { return }
         let catalog = node.catalog
         let deadline = hello.livenessDeadlineMilliseconds
         facts?.identity.withLock { $0.clientName = hello.clientName }
@@ -55,7 +53,7 @@ extension ClientConnection {
                 hello.claim, isShared: hello.isShared, deadlineMilliseconds: deadline,
                 session: hello.session
             ) { [self] result in
-                loop.execute { [self] in welcome(result, requestID) }
+                onOwnLoop { $0.welcome(result, requestID) }
             }
         }
     }

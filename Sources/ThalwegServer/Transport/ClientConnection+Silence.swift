@@ -16,10 +16,15 @@ struct Silence {
 extension ClientConnection {
     /// Looks when the deadline would be over, and again as often as something came meanwhile.
     func watchSilence() {
-        guard silence.deadline > .zero, let loop = channel?.eventLoop else { return }
+        guard silence.deadline > .zero else { return }
         let due = silence.heardAt + silence.deadline
-        let bound = NIOLoopBound(self, eventLoop: loop)
-        loop.scheduleTask(deadline: max(due, .now())) { bound.value.judgeSilence(due) }
+        judgeSilence(at: max(due, .now()), due)
+    }
+
+    private func judgeSilence(at time: NIODeadline, _ due: NIODeadline) {
+        outlet.loop?.scheduleTask(deadline: time) { [self] in
+            settled { $0.judgeSilence(due) }
+        }
     }
 
     private func judgeSilence(_ due: NIODeadline) {
@@ -39,9 +44,7 @@ extension ClientConnection {
             silence.isProbed = true
             channel.read()
             let again = now + .nanoseconds(max(silence.deadline.nanoseconds / 4, 1))
-            let bound = NIOLoopBound(self, eventLoop: channel.eventLoop)
-            channel.eventLoop.scheduleTask(deadline: again) { bound.value.judgeSilence(again) }
-            return
+            return judgeSilence(at: again, again)
         }
         fail(
             ThalwegError(

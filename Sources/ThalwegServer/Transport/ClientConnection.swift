@@ -4,9 +4,10 @@
 //                                            others ─► Requests
 //
 // Frames are decoded in NIO's own read buffer; only the part of a frame that a read cut off is
-// copied. Batches for a partition on another loop are copied once and handed over whole.
+// copied. Batches for a partition on another loop are copied once and handed over whole; a
+// connection that reads records goes to the loop that has them (`ClientConnection+Move`).
 //
-// On the channel's event loop, but for `answer` and `refuse`, which any loop may call.
+// On the connection's event loop, but for `answer`, `refuse` and `send`, which any loop may call.
 import Logging
 import NIOCore
 import Synchronization
@@ -14,15 +15,18 @@ import ThalwegEngine
 import ThalwegModel
 import ThalwegWire
 
-final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Sendable {
+final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, Answering,
+    @unchecked Sendable
+{
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     let node: Node
     let logger: Logger
-    private(set) var channel: (any Channel)?
+    /// The way out, which may lead to another loop one day.
+    let outlet = Outlet()
 
-    // On the channel's loop only:
+    // On the connection's loop only:
     var state = State.waitingForHello
     /// The part of a frame that has arrived so far.
     var partial: [UInt8] = []
@@ -40,12 +44,18 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     /// Bytes handed to other loops and not merged yet.
     private(set) var handedOver = 0
     var isReadPending = false
+    /// It goes to another loop once at most.
+    var hasMoved = false
+    /// What others asked of it on its way there.
+    var waitingForArrival: [@Sendable (ClientConnection) -> Void] = []
 
     enum State {
         case waitingForHello
         /// The claim of a source is under way; frames wait.
         case claiming
         case open
+        /// On its way to another loop; frames wait.
+        case moving
         case closed
     }
 
@@ -60,43 +70,54 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
 
     // MARK: The channel
 
+    /// Where it is; on its own loop.
+    var channel: (any Channel)? { outlet.channel }
+
     func handlerAdded(context: ChannelHandlerContext) {
-        channel = context.channel
+        outlet.attach(context.channel)
     }
 
     func channelActive(context: ChannelHandlerContext) {
+        if case .moving = state { return arrived(context.channel) }
         node.counters.connections.wrappingAdd(1, ordering: .relaxed)
         node.counters.accepted.add(1)
         let remote = context.channel.remoteAddress
         let address = remote?.ipAddress.map { "\($0):\(remote?.port ?? 0)" } ?? "unix"
         let facts = ConnectionFacts(address: address, since: .now)
         self.facts = facts
-        node.opened(self, context.channel, facts)
+        node.opened(self, facts)
         if let refusal { return fail(refusal) }
         // A peer that says nothing must not hold a connection for ever.
-        let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
-        context.eventLoop.scheduleTask(in: .seconds(10)) {
-            let connection = connection.value
-            guard case .waitingForHello = connection.state else { return }
-            connection.fail(
-                ThalwegError(
-                    .handshakeRequired, "no HELLO within 10 seconds",
-                    advice: "send HELLO first, see docs/protocol.md"))
+        context.eventLoop.scheduleTask(in: .seconds(10)) { [self] in
+            onOwnLoop { connection in
+                guard case .waitingForHello = connection.state else { return }
+                connection.fail(
+                    ThalwegError(
+                        .handshakeRequired, "no HELLO within 10 seconds",
+                        advice: "send HELLO first, see docs/protocol.md"))
+            }
         }
         context.fireChannelActive()
         context.read()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        ended()
+        context.fireChannelInactive()
+    }
+
+    /// The connection is over.
+    func ended() {
+        node.closed(self)
         node.counters.connections.wrappingSubtract(1, ordering: .relaxed)
-        node.closed(context.channel)
         node.forget(session, of: self)
         closeSubscriptions()
         abandonEpochs()
         state = .closed
         partial = []
+        waitingForArrival = []
         release(held)
-        context.fireChannelInactive()
+        outlet.close()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -116,9 +137,9 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
 
     func received(_ bytes: UnsafeRawBufferPointer) {
         if isWaiting {
-            // At most what one read brought: reading stops until the claim is answered.
-            if case .claiming = state { partial.append(contentsOf: bytes) }
-            return
+            // At most what one read brought: reading stops until frames are taken again.
+            if case .closed = state { return }
+            return partial.append(contentsOf: bytes)
         }
         var bytes = bytes
         do throws(ThalwegError) {
@@ -148,6 +169,10 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
                 Result { () throws(ThalwegError) in try consume(frame) }
             }
             try result.get()
+            if isWaiting {
+                received(bytes)
+                return UnsafeRawBufferPointer(start: nil, count: 0)
+            }
         }
         return bytes
     }
@@ -180,7 +205,12 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     private func consume(_ bytes: UnsafeRawBufferPointer) throws(ThalwegError) {
         var splitter = FrameSplitter(
             bytes, maximumPayloadBytes: node.options.limits.maximumFrameBytes)
-        while !isWaiting, let frame = try splitter.next() {
+        while !isWaiting {
+            let start = splitter.consumed
+            guard let frame = try splitter.next() else { break }
+            if !hasMoved, moves(for: frame) {
+                return partial.append(contentsOf: bytes[start...])
+            }
             try handle(frame)
         }
         if case .closed = state { return }
@@ -189,10 +219,10 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         }
     }
 
-    /// Frames wait while the source is being claimed.
+    /// Frames wait while the source is being claimed, and on the way to another loop.
     var isWaiting: Bool {
         switch state {
-        case .claiming, .closed: true
+        case .claiming, .moving, .closed: true
         case .waitingForHello, .open: false
         }
     }
@@ -231,7 +261,7 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         let topic = TopicID(UInt32(littleEndian: payload.loadUnaligned(as: UInt32.self)))
         unflushed.insert(topic)
         let partition = node.partition(topic)
-        if partition.loop === channel?.eventLoop {
+        if partition.loop.inEventLoop {
             partition.write(
                 payload, requestID: requestID, source: source, session: session, connection: self)
             return
@@ -257,10 +287,27 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
         onOwnLoop { $0.taken(bytes) }
     }
 
-    private func onOwnLoop(_ body: @escaping @Sendable (ClientConnection) -> Void) {
-        guard let loop = channel?.eventLoop else { return }
+    /// Runs where the connection is by then.
+    func onOwnLoop(_ body: @escaping @Sendable (ClientConnection) -> Void) {
+        guard let loop = outlet.loop else { return }
         if loop.inEventLoop { return body(self) }
-        loop.execute { [self] in body(self) }
+        loop.execute { [self] in onOwnLoop(body) }
+    }
+
+    /// As ``onOwnLoop(_:)``, but not while it is on its way: `body` finds a channel.
+    func settled(_ body: @escaping @Sendable (ClientConnection) -> Void) {
+        onOwnLoop { connection in
+            if case .moving = connection.state {
+                connection.waitingForArrival.append(body)
+            } else {
+                body(connection)
+            }
+        }
+    }
+
+    /// Closes it without a word.
+    func close() {
+        settled { $0.channel?.close(promise: nil) }
     }
 
     /// Another loop has merged `count` bytes: reading goes on if it had stopped.
@@ -318,15 +365,11 @@ final class ClientConnection: ChannelInboundHandler, Answering, @unchecked Senda
     }
 
     func send(_ frame: [UInt8]) {
-        guard let channel else { return }
-        channel.writeAndFlush(channel.allocator.buffer(bytes: frame), promise: nil)
+        outlet.send(ByteBuffer(bytes: frame))
     }
 
     func send(_ frame: UnsafeRawBufferPointer) {
-        guard let channel else { return }
-        var buffer = channel.allocator.buffer(capacity: frame.count)
-        buffer.writeBytes(frame)
-        channel.writeAndFlush(buffer, promise: nil)
+        outlet.send(ByteBuffer(bytes: frame))
     }
 
     /// Says why and closes: the stream cannot be trusted any more.

@@ -13,7 +13,7 @@ extension ClientConnection {
         var reader = ByteReader(payload)
         let head = try GetHead(from: &reader)
         let partition = node.partition(head.topic)
-        if partition.loop === channel?.eventLoop, head.notBefore == .start,
+        if partition.loop.inEventLoop, head.notBefore == .start,
             node.system.named(head.topic) == nil
         {
             return try read(payload, partition, requestID)

@@ -10,8 +10,11 @@ struct BenchProgram: ParsableCommand {
     @Option(help: "An example of 'make modules', such as Transfer, or the path of a module.")
     var program: String?
 
-    @Option(help: "Writes in an entry.")
+    @Option(help: "Writes in a batch, as one frame brings them.")
     var batch: Int?
+
+    @Option(help: "Batches in an entry of the log.")
+    var batchesPerEntry: Int?
 
     @Option(help: "Bytes of a value, for a program that takes any.")
     var valueBytes: Int?
@@ -29,6 +32,7 @@ struct BenchProgram: ParsableCommand {
         var options = ProgramOptions()
         if let program { options.program = program }
         if let batch { options.batch = batch }
+        if let batchesPerEntry { options.batchesPerEntry = batchesPerEntry }
         if let valueBytes { options.valueBytes = valueBytes }
         if let duration { options.duration = try DurationText.parse(duration) }
         options.quiet = quiet

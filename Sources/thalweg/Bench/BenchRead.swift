@@ -1,7 +1,7 @@
 import ArgumentParser
 import ThalwegBench
 
-struct BenchRead: ParsableCommand {
+struct BenchRead: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "read",
         abstract: "One client reads one record after the other while others write.")
@@ -12,15 +12,16 @@ struct BenchRead: ParsableCommand {
     @OptionGroup var load: LoadFlags
     @OptionGroup var common: BenchFlags
 
-    func run() throws {
+    func run() async throws {
         var options = ReadOptions()
         options.server = try common.serverOptions
         try load.apply(to: &options.load)
+        if let rate = load.rate { options.rates = [rate] }
         if !rates.isEmpty { options.rates = rates }
         options.duration = try common.length(or: options.duration)
         options.windowMilliseconds = common.window
         options.quiet = common.quiet
         options.commandLine = CommandLine.arguments
-        try common.publish(try runRead(options))
+        try common.publish(try await runRead(options))
     }
 }

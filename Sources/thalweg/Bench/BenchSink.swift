@@ -9,9 +9,11 @@ struct BenchSink: ParsableCommand {
     @Option var listen: String
     @Flag var jsonReady = false
     @Flag var echo = false
+    @Flag var blockingEcho = false
 
     func run() throws {
-        try runSink(listen: try Endpoint(parsing: listen), mode: echo ? .echo : .discard) { line in
+        let mode: Sink.Mode = echo ? .echo : blockingEcho ? .blockingEcho : .discard
+        try runSink(listen: try Endpoint(parsing: listen), mode: mode) { line in
             if jsonReady { writeLine(line) }
         }
     }

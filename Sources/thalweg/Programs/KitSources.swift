@@ -275,8 +275,9 @@ extension Program {
 //         | u64 mask | u32 key bytes | u32 value bytes | u32 metadata bytes | 12 bytes 0
 //         | key, padded to 8 | value, padded to 8 | metadata, padded to 8
 //
-//   out   u32 size | u32 operation | u32 input index | u32 key bytes | u32 value bytes | u32 code
-//         | key, padded to 8 | value, padded to 8
+//   out   u32 size | u32 operation | u32 input index | u32 key bytes | u32 value bytes
+//         | u32 code of a rejection, or bytes of metadata of a put or delete
+//         | key, padded to 8 | value, padded to 8 | metadata, padded to 8
 
 /// Where things stand in a frame that a program is given.
 enum InputFrame {
@@ -336,6 +337,8 @@ enum FrameLimits {
 ///
 /// One write may give 256 KiB of frames (24 bytes each, and key and value padded to 8). Beyond that
 /// it traps, and the write has failed. To store a larger value, accept the write as it is.
+///
+/// Each change has the write's metadata, unless it is put or deleted with its own.
 public struct Output: ~Copyable {
     // Safe: `length <= capacity`, and `frame` compares before it moves `length` on.
     let base: UnsafeMutableRawPointer
@@ -366,6 +369,20 @@ public struct Output: ~Copyable {
         value.copyOutput(to: target + padded(keyCount))
     }
 
+    /// Stores `value` at `key`, with metadata of its own.
+    public mutating func put<
+        Key: OutputBytes & ~Escapable, Value: OutputBytes & ~Escapable,
+        Metadata: OutputBytes & ~Escapable
+    >(_ key: borrowing Key, _ value: borrowing Value, metadata: borrowing Metadata) {
+        let keyCount = key.outputCount
+        let valueCount = value.outputCount
+        let target = frame(
+            OutputFrame.put, keyCount, valueCount, 0, metadataCount: metadata.outputCount)
+        key.copyOutput(to: target)
+        value.copyOutput(to: target + padded(keyCount))
+        metadata.copyOutput(to: target + padded(keyCount) + padded(valueCount))
+    }
+
     /// Stores at `key` a value of `size` bytes that `fill` writes. Traps where it writes fewer.
     public mutating func put<Key: OutputBytes & ~Escapable>(
         _ key: borrowing Key, size: Int, _ fill: (inout ByteWriter) -> Void
@@ -384,6 +401,17 @@ public struct Output: ~Copyable {
     public mutating func delete<Key: OutputBytes & ~Escapable>(_ key: borrowing Key) {
         let keyCount = key.outputCount
         key.copyOutput(to: frame(OutputFrame.delete, keyCount, 0, 0))
+    }
+
+    /// Removes the record at `key`, with metadata of the deletion's own.
+    public mutating func delete<
+        Key: OutputBytes & ~Escapable, Metadata: OutputBytes & ~Escapable
+    >(_ key: borrowing Key, metadata: borrowing Metadata) {
+        let keyCount = key.outputCount
+        let target = frame(
+            OutputFrame.delete, keyCount, 0, 0, metadataCount: metadata.outputCount)
+        key.copyOutput(to: target)
+        metadata.copyOutput(to: target + padded(keyCount))
     }
 
     // MARK: For the runner
@@ -414,13 +442,16 @@ public struct Output: ~Copyable {
         }
     }
 
+    /// A frame with metadata has no code: the one place says either.
     private mutating func frame(
-        _ operation: UInt32, _ keyCount: Int, _ valueCount: Int, _ code: UInt32
+        _ operation: UInt32, _ keyCount: Int, _ valueCount: Int, _ code: UInt32,
+        metadataCount: Int = 0
     ) -> UnsafeMutableRawPointer {
         precondition(
-            keyCount <= FrameLimits.outputPerWrite && valueCount <= FrameLimits.outputPerWrite,
-            "one write may give 256 KiB")
-        let size = OutputFrame.headerSize &+ padded(keyCount) &+ padded(valueCount)
+            keyCount <= FrameLimits.outputPerWrite && valueCount <= FrameLimits.outputPerWrite
+                && metadataCount <= FrameLimits.outputPerWrite, "one write may give 256 KiB")
+        let bytes = padded(keyCount) &+ padded(valueCount) &+ padded(metadataCount)
+        let size = OutputFrame.headerSize &+ bytes
         precondition(
             length &- writeStart &+ size <= FrameLimits.outputPerWrite
                 && length &+ size <= capacity, "one write may give 256 KiB")
@@ -431,13 +462,15 @@ public struct Output: ~Copyable {
         index.store(to: frame + OutputFrame.index)
         UInt32(truncatingIfNeeded: keyCount).store(to: frame + OutputFrame.keyCount)
         UInt32(truncatingIfNeeded: valueCount).store(to: frame + OutputFrame.valueCount)
-        code.store(to: frame + OutputFrame.code)
+        let last = metadataCount > 0 ? UInt32(truncatingIfNeeded: metadataCount) : code
+        last.store(to: frame + OutputFrame.code)
         let key = frame + OutputFrame.headerSize
         // The padding, before the bytes that leave some of it: the buffer holds an older batch.
         if keyCount > 0 { UInt64.zero.store(to: key + padded(keyCount) - 8) }
         if valueCount > 0 {
             UInt64.zero.store(to: key + padded(keyCount) + padded(valueCount) - 8)
         }
+        if metadataCount > 0 { UInt64.zero.store(to: key + bytes - 8) }
         return key
     }
 }
@@ -2453,7 +2486,8 @@ struct topic_write {
     uint32_t key_count, value_count, metadata_count, zeros[3];
 };
 
-// What becomes of a write; key and value follow, each padded to 8 bytes.
+// What becomes of a write; key, value and, of a store or remove, metadata follow, each padded to 8
+// bytes. `code` is that of a reject; of a store or remove it counts the bytes of metadata.
 struct topic_frame {
     uint32_t size, operation, index, key_count, value_count, code;
 };
@@ -2513,6 +2547,19 @@ static inline struct topic_frame *topic_emit(
         bytes[key_size + i] = i < value_count ? ((const char *)value)[i] : 0;
     *used += size;
     return frame;
+}
+
+// Gives the frame that was emitted last, a store or remove with code 0, metadata of its own; else its
+// change has the write's.
+static inline void topic_metadata(
+    uint32_t *used, struct topic_frame *frame, const void *metadata, uint32_t count) {
+    if (count > TOPIC_OUT || topic_padded(count) > TOPIC_OUT - *used) __builtin_trap();
+    unsigned char *bytes = (unsigned char *)frame + frame->size;
+    for (uint32_t i = 0; i < topic_padded(count); i++)
+        bytes[i] = i < count ? ((const char *)metadata)[i] : 0;
+    frame->code = count;
+    frame->size += topic_padded(count);
+    *used += topic_padded(count);
 }
 
 // What `topic_batch` gives back.

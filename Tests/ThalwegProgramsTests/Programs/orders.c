@@ -100,6 +100,15 @@ static void write_one(const input_frame *in, uint32_t input) {
     emit(PUT, input, key, in->key_size, value, in->value_size, 0);
     emit(PUT, input, "twin", 4, value, in->value_size, 0);
     return;
+  // A put or delete with metadata of its own.
+  case 'j':
+    emit(PUT, input, key, in->key_size, "j", 1, 0);
+    add_metadata(value + 1, in->value_size - 1);
+    return;
+  case 'J':
+    emit(DELETE, input, key, in->key_size, "", 0, 0);
+    add_metadata(value + 1, in->value_size - 1);
+    return;
   case 'd': emit(DELETE, input, key, in->key_size, "", 0, 0); return;
   case 'i': emit(PUT, input, key, in->key_size, in, sizeof *in, 0); return;
   case 'e': emit(PUT, input, "note", 4, note, arguments, 0); return;

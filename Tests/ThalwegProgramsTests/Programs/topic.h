@@ -44,6 +44,24 @@ static void emit(uint32_t operation, uint32_t input, const void *key, uint32_t k
   output_size += size;
 }
 
+// To the frame emitted last, a put or a delete.
+static output_frame *last_frame(void) {
+  uint32_t at = 0, last = 0;
+  while (at < output_size) {
+    last = at;
+    at += ((output_frame *)(output_buffer + at))->size;
+  }
+  return (output_frame *)(output_buffer + last);
+}
+
+static void add_metadata(const void *bytes, uint32_t count) {
+  output_frame *out = last_frame();
+  __builtin_memcpy((uint8_t *)out + out->size, bytes, count);
+  out->code = count;
+  out->size += PADDED(count);
+  output_size += PADDED(count);
+}
+
 extern uint8_t __heap_base;
 static uintptr_t heap, heap_end;
 // 0 where memory cannot grow.

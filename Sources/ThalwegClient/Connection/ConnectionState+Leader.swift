@@ -1,0 +1,33 @@
+// A cluster's leader changes. `not_leader` is a firm no: the request was not carried out, and goes
+// out again at the node that leads. `not_committed` is a maybe: only a numbered write may go out
+// again, because the session tells the next leader what it has seen.
+extension ConnectionState {
+    /// Where the leader is, if the error tells.
+    static func leader(_ error: ThalwegError) -> ServerAddress? {
+        guard error.code == .notLeader, let address = error.address else { return nil }
+        // A node whose address cannot be read is found by trying the others.
+        return try? ServerAddress(address)
+    }
+
+    /// Takes back a request that another node is to answer; `nil` where the error is for the caller.
+    mutating func returned(_ id: UInt32, _ error: ThalwegError) -> [ConnectionAction]? {
+        guard let pending = requests[id], pending.isSent else { return nil }
+        switch error.code {
+        case .notLeader: break
+        case .notCommitted where pending.lastNumber > 0: break
+        default: return nil
+        }
+        // A client that does not come back goes where it is told, and does not search.
+        guard policy != .never || ConnectionState.leader(error) != nil else { return nil }
+        requests[id]?.isReturned = true
+        inFlight -= 1
+        leave(error)
+        return goIfAnswered()
+    }
+
+    /// Goes where the leader is once nothing that was sent is unanswered.
+    mutating func goIfAnswered() -> [ConnectionAction] {
+        guard let leaving, phase == .ready, inFlight == 0 else { return [] }
+        return lost(leaving)
+    }
+}
