@@ -152,7 +152,7 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "ThalwegServer", "ThalwegClient", "ThalwegCluster", "ThalwegPrograms", "ThalwegLog",
-                "ThalwegWire", "ThalwegModel", logging,
+                "ThalwegWire", "ThalwegModel", logging, nioCore,
             ]),
         .testTarget(
             name: "CrashTests",
