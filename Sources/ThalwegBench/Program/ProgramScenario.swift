@@ -1,4 +1,3 @@
-import Glibc
 import ThalwegEngine
 import ThalwegModel
 import ThalwegPrograms
@@ -88,7 +87,7 @@ private final class ProgramRun {
         for batch in batches { _ = try commit(batch) }
         let before = writes
         let start = monotonicNanoseconds()
-        let cpuStart = ProgramRun.threadNanoseconds()
+        let cpuStart = threadCPUNanoseconds()
         let end = start + UInt64(duration / .nanoseconds(1))
         var errors: UInt64 = 0
         var next = 0
@@ -97,7 +96,7 @@ private final class ProgramRun {
             next = (next + 1) % batches.count
         }
         let nanoseconds = Double(monotonicNanoseconds() - start)
-        let cpu = Double(ProgramRun.threadNanoseconds() - cpuStart)
+        let cpu = Double(threadCPUNanoseconds() - cpuStart)
         let done = writes - before
         return Pace(
             writes: done, nanoseconds: nanoseconds / Double(max(done, 1)),
@@ -131,11 +130,4 @@ private final class ProgramRun {
     }
 
     private static var now: Timestamp { Timestamp(microseconds: wallMicroseconds()) }
-
-    /// Processor time of this thread.
-    private static func threadNanoseconds() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-    }
 }

@@ -49,7 +49,7 @@ struct TopicState: ~Copyable {
     /// Entries that are applied and whose memory the next ones take: a steady load allocates none.
     private var spareEntries: [[UInt8]] = []
     /// Kept of them at most: what unusually large windows took is given back.
-    private static let spareEntryBytes = 32 << 20
+    private static let mostSpareBytes = 32 << 20
     var snapshot: SnapshotWalk?
     /// The window of the newest truncation.
     var truncation: UInt64 = 0
@@ -127,12 +127,15 @@ struct TopicState: ~Copyable {
     var bytes: Int {
         var bytes = table.bytes + history.bytes + sessions.bytes + queue.openBytes
         bytes += program?.running.figures.memoryBytes ?? 0
-        bytes += spareEntries.reduce(0) { $0 + $1.capacity }
+        bytes += spareEntryBytes + windowBytes
         if !epochs.isEmpty { bytes += epochBytes }
-        for number in 0..<Int(TopicState.ring) {
-            bytes += allWindows[number].bytes
-        }
         return bytes
+    }
+
+    var spareEntryBytes: Int { spareEntries.reduce(0) { $0 + $1.capacity } }
+
+    var windowBytes: Int {
+        (0..<Int(TopicState.ring)).reduce(0) { $0 + allWindows[$1].bytes }
     }
 
     mutating func openNext() {
@@ -161,8 +164,7 @@ struct TopicState: ~Copyable {
 
     /// Takes back an entry that is applied. If somebody else still has it, using it makes a copy.
     mutating func recycle(_ entry: [UInt8]) {
-        let kept = spareEntries.reduce(entry.capacity) { $0 + $1.capacity }
-        guard kept <= TopicState.spareEntryBytes else { return }
+        guard spareEntryBytes + entry.capacity <= TopicState.mostSpareBytes else { return }
         spareEntries.append(entry)
     }
 
