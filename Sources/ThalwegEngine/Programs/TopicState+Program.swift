@@ -33,7 +33,7 @@ extension TopicState {
             if cursor.hasExtras, let condition = cursor.condition {
                 try flush(program, batch, &outcomes)
                 let slot = table.find(cursor.key, hash: table.hash.hash(cursor.key))
-                guard holds(condition, slot: slot) else {
+                guard newestState.holds(condition, slot: slot) else {
                     outcomes[position] = WriteOutcome(.invalid, code: .conditionFailed)
                     continue
                 }
