@@ -156,7 +156,10 @@ let package = Package(
             ]),
         .testTarget(
             name: "CrashTests",
-            dependencies: ["thalweg", "ThalwegClient", "ThalwegLog", "ThalwegWire", "ThalwegModel"]),
+            dependencies: [
+                "thalweg", "ThalwegBench", "ThalwegClient", "ThalwegCluster", "ThalwegLog",
+                "ThalwegWire", "ThalwegModel",
+            ]),
         .testTarget(name: "ThalwegTidyTests", dependencies: ["ThalwegModel"]),
     ]
 )

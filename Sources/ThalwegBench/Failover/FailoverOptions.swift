@@ -3,8 +3,14 @@ import ThalwegModel
 
 /// What `thalweg bench failover` can be told.
 public struct FailoverOptions: Hashable, Sendable {
+    /// Whom each kill ends.
+    public enum Victim: String, Hashable, Sendable, CaseIterable {
+        case leader, follower, all
+    }
+
     public var nodes = 3
-    /// How often the node that leads is killed.
+    public var victim = Victim.leader
+    /// How often somebody is killed.
     public var kills = 20
     /// Writes in one batch; the next is sent when one is answered.
     public var writesPerBatch = 10

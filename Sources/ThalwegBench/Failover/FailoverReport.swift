@@ -4,6 +4,8 @@ public struct FailoverReport: Report {
     public var commandLine: [String]
     public var machine: Machine
     public var nodes: Int
+    /// `leader`, `follower` or `all`.
+    public var victim: String
     public var kills: Int
     /// Nil for the default.
     @Nullable public var electionTimeout: String?
@@ -23,7 +25,7 @@ public struct FailoverReport: Report {
 
     public var rows: [(label: String, figure: String)] {
         [
-            ("nodes", "\(nodes), the leader killed \(kills) times"),
+            ("nodes", "\(nodes), killed \(kills) times: \(victim)"),
             (
                 "first commit after a kill",
                 "p50 " + Figure.optional(firstCommitMsP50, 0, " ms, ") + "longest "

@@ -3,7 +3,7 @@ import Glibc
 import ThalwegModel
 import ThalwegWire
 
-/// A cluster of processes, a client that writes, and a leader that is killed with kill -9 again and
+/// A cluster of processes, a client that writes, and nodes that are killed with kill -9 again and
 /// again while it does: `thalweg bench failover`.
 ///
 /// At the end every node is asked for every write that was acknowledged, and how many it applied.
@@ -65,23 +65,34 @@ private final class FailoverRun {
 
     // MARK: One fail-over
 
-    /// Kills the leader, waits for the first commit after that, and starts the node again. Gives the
-    /// milliseconds of the wait.
+    /// Kills who is to be killed, waits for the first commit after that, and starts again who is
+    /// dead. Gives the milliseconds of the wait.
     private func failOver(_ number: Int, _ thread: WorkThread<Void>) throws -> Double {
         try cluster.awaitWhole()
         guard let leader = cluster.leader() else {
             throw ThalwegError(.notLeader, "no node leads", advice: "try again")
         }
+        let all = Array(0..<options.nodes)
+        let victims =
+            switch options.victim {
+            case .leader: [leader]
+            case .follower: [all.filter { $0 != leader }.randomElement() ?? leader]
+            case .all: all
+            }
         let before = writer.now.acknowledged
-        let killedAt = cluster.crash(leader)
-        let figures = try wait(thread, "a commit after the kill of node \(leader + 1)") {
+        let killedAt = victims.map { cluster.crash($0) }.max() ?? 0
+        // Nobody is left to commit anything.
+        if options.victim == .all { for victim in victims { try cluster.start(victim) } }
+        let figures = try wait(thread, "a commit after kill \(number)") {
             $0.sentAt > killedAt ? $0 : nil
         }
         let milliseconds = Double(figures.answeredAt - killedAt) / 1e6
+        let names = victims.map { "\($0 + 1)" }.joined(separator: ", ")
         progress.say(
-            "\(number): node \(leader + 1) led and was killed after \(before) acknowledged writes, "
-                + "the next commit came \(Figure.text(milliseconds, 0)) ms later")
-        try cluster.start(leader)
+            "kill \(number): node \(names)\(victims == [leader] ? ", which led" : "") after \(before) "
+                + "acknowledged writes; the next commit came \(Figure.text(milliseconds, 0)) ms later"
+        )
+        if options.victim != .all { for victim in victims { try cluster.start(victim) } }
         return milliseconds
     }
 
@@ -124,7 +135,8 @@ private final class FailoverRun {
         let sorted = waits.sorted()
         return FailoverReport(
             commandLine: options.commandLine, machine: .current(), nodes: options.nodes,
-            kills: waits.count, electionTimeout: options.electionTimeout,
+            victim: options.victim.rawValue, kills: waits.count,
+            electionTimeout: options.electionTimeout,
             firstCommitMsP50: sorted.isEmpty ? nil : sorted[sorted.count / 2],
             firstCommitMsMax: sorted.last, writes: figures.acknowledged, lost: lost,
             duplicated: duplicated, clientErrors: UInt64(figures.errors.count),

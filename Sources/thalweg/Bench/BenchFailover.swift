@@ -5,13 +5,16 @@ struct BenchFailover: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "failover",
         abstract:
-            "Kill the leader of a cluster again and again under a load, and count what is lost.",
+            "Kill nodes of a cluster again and again under a load, and count what is lost.",
         discussion: "Starts the nodes itself, as processes of this machine on loopback addresses.")
 
     @Option(help: "Nodes of the cluster.")
     var nodes: Int?
 
-    @Option(help: "How often the leader is killed.")
+    @Option(help: "Who is killed: leader, follower (a random one), all (at once).")
+    var victim = FailoverOptions.Victim.leader
+
+    @Option(help: "How often somebody is killed.")
     var kills: Int?
 
     @Option(help: "Writes in a batch.")
@@ -41,6 +44,7 @@ struct BenchFailover: ParsableCommand {
     func run() throws {
         var options = FailoverOptions()
         if let nodes { options.nodes = nodes }
+        options.victim = victim
         if let kills { options.kills = kills }
         if let batch { options.writesPerBatch = batch }
         if let between { options.batchesBetween = between }
@@ -58,3 +62,5 @@ struct BenchFailover: ParsableCommand {
         if strict, !isGood { throw ExitCode(1) }
     }
 }
+
+extension FailoverOptions.Victim: ExpressibleByArgument {}
