@@ -73,7 +73,9 @@ private final class StreamRun {
 
     func cell(clients count: Int, messages: Int, inFlight: Int) throws -> StreamCell {
         cells += 1
-        progress.say("\(nodes) node\(nodes == 1 ? "" : "s"), \(count) × \(messages) messages, \(inFlight) in flight")
+        progress.say(
+            "\(nodes) node\(nodes == 1 ? "" : "s"), \(count) × \(messages) messages, \(inFlight) in flight"
+        )
         // A topic that an earlier run has left is not gone on with.
         let topic = try control.createTopic(
             TopicDefinition(
