@@ -39,6 +39,9 @@ struct ConnectionState {
     private(set) var generation = 0
     /// Attempts that failed since the last ready connection.
     private var failures = 0
+    /// Of the servers tried in this round one said that it does not lead: there is a cluster, and
+    /// an election takes moments.
+    private var hasHeardFollower = false
     /// The node does not lead: nothing more is sent there, and when all that was sent is answered
     /// the client goes where this says.
     var leaving: ThalwegError?
@@ -174,7 +177,9 @@ struct ConnectionState {
         _ approach: ServerList.Approach, _ cause: ThalwegError
     ) -> Int64? {
         let random = nextRandom()
-        let isLeaderless = cause.code == .notLeader
+        if cause.code == .notLeader { hasHeardFollower = true }
+        let isLeaderless = hasHeardFollower
+        if approach == .again { hasHeardFollower = false }
         if generation == 0 {
             guard approach != .again || (isLeaderless && failures < ConnectionState.patience) else {
                 return nil
