@@ -67,11 +67,9 @@ struct ClusterFailoverTests {
             #expect(try await reader.get(topic, .u64(4), notBefore: last) != nil)
             #expect(try await reader.get(topic, .u64(2)) == nil)
             #expect(await failure { try await guest.ping() } == .notLeader)
-            let refused = await #expect(throws: ThalwegError.self) {
-                _ = try await cluster.server(old).connect(.named("guest"))
-            }
-            #expect(refused?.code == .notLeader)
-            #expect(refused?.address == "client\(new):1")
+            let refused = try cluster.server(old).refusal(claim: .named("guest"))
+            #expect(refused.code == .notLeader)
+            #expect(refused.address == (try cluster.address(new)))
             try await reader.close()
             try await second.close()
         }
