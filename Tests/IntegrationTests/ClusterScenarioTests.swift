@@ -216,7 +216,7 @@ struct ClusterScenarioTests {
             let reader = try await cluster.reader(down)
             #expect(
                 try await reader.describeTopic(topic.name).definition.options == options)
-            _ = try await eventually("the topic is gone there") {
+            _ = try await eventually("the topic is gone there") { () -> Bool? in
                 do throws(ThalwegError) {
                     _ = try await reader.describeTopic(gone.name)
                     return nil
