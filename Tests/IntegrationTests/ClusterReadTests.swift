@@ -159,8 +159,9 @@ struct ClusterReadTests {
     func whatClientsSeeOfARecordIsOneStoryWhileLeadersAreCutOff(keepsEvery: Bool) async throws {
         try await withCluster { cluster in
             let maker = try await cluster.client(.named("maker"))
-            var definition = try Sample.definition(windowMilliseconds: 1)
-            if keepsEvery { definition.options = TopicOptions(writes: .every) }
+            var sample = try Sample.definition(windowMilliseconds: 1)
+            if keepsEvery { sample.options = TopicOptions(writes: .every) }
+            let definition = sample
             _ = try await maker.topic(definition)
             let histories = Histories()
             let isDone = Flag()
