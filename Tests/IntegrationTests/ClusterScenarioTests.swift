@@ -211,7 +211,7 @@ struct ClusterScenarioTests {
             let down = try #require(cluster.followers(of: leader).first)
             await cluster.stop(down)
             var options = topic.definition.options
-            options.timeToLiveMicroseconds = 3_600_000_000
+            options.tombstoneRetentionMicroseconds = 7_200_000_000
             try await client.alterTopic(topic.name, options: options)
             let added = try await client.topic(Stream.definition("added"))
             try await client.dropTopic(gone.name)
