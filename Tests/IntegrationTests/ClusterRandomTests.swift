@@ -151,8 +151,7 @@ struct ClusterRandomTests {
             _ = try await eventually("all nodes agree on \(topic), seed \(seed)") { () -> Bool? in
                 var states: Set<String> = []
                 for id in cluster.nodes {
-                    let reader = try await TestServer.connectLasting(
-                        try cluster.server(id).address, .readOnly)
+                    let reader = try await cluster.visitor(id)
                     let hashed = try? await reader.hashTopic(topic)
                     try await reader.close()
                     guard let hashed else { return nil }

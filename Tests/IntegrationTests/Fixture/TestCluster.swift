@@ -197,6 +197,20 @@ final class TestCluster: Sendable {
         try await server(id).connect(.readOnly)
     }
 
+    /// A reader at the node that comes back when it is lost, also while it is let in: a node that
+    /// takes over another's state ends its connections.
+    func visitor(_ id: NodeID) async throws -> ThalwegClient {
+        let address = try address(id)
+        return try await eventually("node \(id) lets a reader in") {
+            do throws(ThalwegError) {
+                return try await TestServer.connectLasting(address, .readOnly)
+            } catch {
+                guard error.code == .connectionLost else { throw error }
+                return nil
+            }
+        }
+    }
+
     func followers(of leader: NodeID) -> [NodeID] { nodes.filter { $0 != leader } }
 
     /// Waits until every node has applied the topic up to `offset` and gives their hashes there.
@@ -204,7 +218,7 @@ final class TestCluster: Sendable {
         var hashes: Set<UInt64> = []
         for id in nodes {
             // A node that takes over another's state ends its connections.
-            let client = try await TestServer.connectLasting(try server(id).address, .readOnly)
+            let client = try await visitor(id)
             let hashed = try await eventually("node \(id) has applied \(offset)") {
                 do throws(ThalwegError) {
                     let hashed = try await client.hashTopic(topic)
