@@ -5,7 +5,7 @@ import ThalwegWire
 ///
 /// A few words, made where they are needed. A call of a method of `TopicState` that is not inlined
 /// may copy the whole topic for the callee (872 bytes, when instructions were counted: a seventh of
-/// all that a write took); a call of a method of this passes nine words.
+/// all that a write took); a call of a method of this passes eight words.
 ///
 /// Good until the slab next allocates, a window is opened or one is done.
 struct NewestState {
