@@ -3,6 +3,20 @@ import Glibc
 import ThalwegModel
 import ThalwegWire
 
+/// What the nodes of a scenario are.
+struct ClusterShape {
+    var nodes: Int
+    /// For `thalweg serve`; nil for its defaults.
+    var electionTimeout: String?
+    var heartbeat: String?
+    /// The command that the nodes are; nil for the running one.
+    var executable: String?
+    /// A folder on the disk that the logs are to be on; nil for the system's temporary one.
+    var scratchFolder: String?
+    /// What stands between `serve` and the scenario's own arguments.
+    var arguments: [String] = []
+}
+
 /// The nodes of a scenario: processes of this machine on ports of their own, with data folders that
 /// go with them.
 final class ClusterProcesses {
@@ -12,27 +26,27 @@ final class ClusterProcesses {
         let peers: Endpoint
     }
 
-    private let options: FailoverOptions
+    private let shape: ClusterShape
     private let scratch: URL
     private let places: [Place]
     private var processes: [ServerProcess?] = []
 
     /// Starts the nodes and waits until all are voters.
-    init(_ options: FailoverOptions) throws {
-        self.options = options
+    init(_ shape: ClusterShape) throws {
+        self.shape = shape
         let parent =
-            options.scratchFolder.map { URL(fileURLWithPath: $0, isDirectory: true) }
+            shape.scratchFolder.map { URL(fileURLWithPath: $0, isDirectory: true) }
             ?? FileManager.default.temporaryDirectory
         scratch = parent.appendingPathComponent("thalweg-cluster-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
-        let ports = try Self.freePorts(2 * options.nodes)
-        places = (0..<options.nodes).map { [scratch] number in
+        let ports = try Self.freePorts(2 * shape.nodes)
+        places = (0..<shape.nodes).map { [scratch] number in
             Place(
                 data: scratch.appendingPathComponent("node\(number + 1)").path,
                 endpoint: Endpoint(host: "127.0.0.1", port: ports[2 * number]),
                 peers: Endpoint(host: "127.0.0.1", port: ports[2 * number + 1]))
         }
-        processes = Array(repeating: nil, count: options.nodes)
+        processes = Array(repeating: nil, count: shape.nodes)
         for number in places.indices {
             try start(
                 number,
@@ -50,16 +64,18 @@ final class ClusterProcesses {
     }
 
     var endpoints: [Endpoint] { places.map(\.endpoint) }
+    /// Of the nodes that run.
+    var processIDs: [Int32] { processes.compactMap { $0?.processID } }
 
     /// Starts a node on the data that it has; flags are not needed any more.
     func start(_ number: Int, _ arguments: [String] = []) throws {
-        var flags = [
-            "serve", "--data", places[number].data, "--json-ready", "--log-level", "error",
-        ]
-        if let timeout = options.electionTimeout { flags += ["--election-timeout", timeout] }
-        if let heartbeat = options.heartbeat { flags += ["--heartbeat", heartbeat] }
+        var flags =
+            ["serve"] + shape.arguments
+            + ["--data", places[number].data, "--json-ready", "--log-level", "error"]
+        if let timeout = shape.electionTimeout { flags += ["--election-timeout", timeout] }
+        if let heartbeat = shape.heartbeat { flags += ["--heartbeat", heartbeat] }
         processes[number] = try ServerProcess(
-            executable: options.executable
+            executable: shape.executable
                 ?? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"),
             arguments: flags + arguments, scratch: scratch)
     }

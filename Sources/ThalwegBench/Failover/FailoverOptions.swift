@@ -28,6 +28,12 @@ public struct FailoverOptions: Hashable, Sendable {
 
     public init() {}
 
+    var shape: ClusterShape {
+        ClusterShape(
+            nodes: nodes, electionTimeout: electionTimeout, heartbeat: heartbeat,
+            executable: executable, scratchFolder: scratchFolder)
+    }
+
     func check() throws(ThalwegError) {
         try LoadOptions.check("--nodes", nodes, 3...7)
         try LoadOptions.check("--kills", kills, 0...100_000)

@@ -25,7 +25,7 @@ private final class FailoverRun {
         self.options = options
         progress = Progress(quiet: options.quiet)
         progress.say("starting \(options.nodes) nodes")
-        cluster = try ClusterProcesses(options)
+        cluster = try ClusterProcesses(options.shape)
         topic = try Self.makeTopic(cluster)
         writer = FailoverWriter(
             cluster.endpoints, topic: topic.id, writesPerBatch: options.writesPerBatch,

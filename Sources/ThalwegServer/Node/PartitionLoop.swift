@@ -297,7 +297,7 @@ final class PartitionLoop: @unchecked Sendable {
         for completion in completions {
             switch waiters.removeValue(forKey: completion.token) {
             case .barrier(let done):
-                done(nil)
+                done(completion.refusal)
             case .batch(let connection, let requestID):
                 if let refusal = completion.refusal {
                     connection.refuse(refusal, requestID)
