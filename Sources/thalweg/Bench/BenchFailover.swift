@@ -1,5 +1,6 @@
 import ArgumentParser
 import ThalwegBench
+import ThalwegModel
 
 struct BenchFailover: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -12,7 +13,7 @@ struct BenchFailover: ParsableCommand {
     var nodes: Int?
 
     @Option(help: "Who is killed: leader, follower (a random one), all (at once).")
-    var victim = FailoverOptions.Victim.leader
+    var victim = "leader"
 
     @Option(help: "How often somebody is killed.")
     var kills: Int?
@@ -44,7 +45,12 @@ struct BenchFailover: ParsableCommand {
     func run() throws {
         var options = FailoverOptions()
         if let nodes { options.nodes = nodes }
-        options.victim = victim
+        guard let known = FailoverOptions.Victim(rawValue: victim) else {
+            throw ThalwegError(
+                .invalidConfiguration, "'\(victim.prefix(100))' is nobody to kill",
+                advice: "choose one of leader, follower, all")
+        }
+        options.victim = known
         if let kills { options.kills = kills }
         if let batch { options.writesPerBatch = batch }
         if let between { options.batchesBetween = between }
@@ -62,5 +68,3 @@ struct BenchFailover: ParsableCommand {
         if strict, !isGood { throw ExitCode(1) }
     }
 }
-
-extension FailoverOptions.Victim: ExpressibleByArgument {}

@@ -1,6 +1,8 @@
 import Foundation
 import Logging
+import Testing
 import ThalwegClient
+import ThalwegLog
 import ThalwegModel
 
 @testable import ThalwegServer
@@ -105,9 +107,17 @@ final class RealCluster {
         }
     }
 
+    /// Asks until no other change is under way, and whoever is to vote has caught up.
     func change(_ number: Int, _ action: ChangeMembers.Action) async throws {
         let client = try await client(number)
-        try await client.changeCluster(action)
+        _ = try await eventually("\(action)") {
+            do {
+                try await client.changeCluster(action)
+                return true
+            } catch let error as ThalwegError where error.code == .membershipBusy {
+                return nil
+            }
+        }
         try await client.close()
     }
 

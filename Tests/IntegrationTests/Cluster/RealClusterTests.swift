@@ -2,6 +2,7 @@ import Foundation
 import Testing
 import ThalwegClient
 import ThalwegModel
+import ThalwegWire
 
 @testable import ThalwegServer
 
@@ -47,11 +48,13 @@ struct RealClusterTests {
             _ = try await eventually("the other knows who leads") {
                 try await cluster.info(other).leader != 0 ? true : nil
             }
-            let error = await #expect(throws: ThalwegError.self) {
-                try await cluster.change(other, .transfer(node: nil))
-            }
-            #expect(error?.code == .notLeader)
-            #expect(error?.address == cluster.address(leader))
+            // The client would go there by itself.
+            let connection = try RawConnection(cluster.address(other))
+            try connection.greet()
+            try connection.send(Frame.bytes(ChangeMembers(.transfer(node: nil)), requestID: 2))
+            let error = try connection.receiveError()
+            #expect(error.code == .notLeader)
+            #expect(error.address == cluster.address(leader))
         }
     }
 
