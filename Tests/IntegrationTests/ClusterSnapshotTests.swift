@@ -132,10 +132,12 @@ struct ClusterSnapshotTests {
             #expect(try await cluster.hashes(topic.name, at: newest).count == 1)
             var states: Set<UInt64> = []
             for id in cluster.nodes {
-                let reader = try await TestServer.connectLasting(
-                    try cluster.server(id).address, .readOnly)
-                states.insert(try await reader.program(topic.name).stateHash)
-                try await reader.close()
+                states.insert(
+                    try await eventually("node \(id) tells") {
+                        try await cluster.asking(id) {
+                            try await $0.program(topic.name).stateHash
+                        }
+                    })
             }
             #expect(states.count == 1)
             try await client.close()

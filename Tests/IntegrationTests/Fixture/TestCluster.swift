@@ -23,9 +23,7 @@ final class TestCluster: Sendable {
         self.change = change
     }
 
-    static func member(_ id: NodeID) -> Member {
-        Member(id, address: "node\(id)", clientAddress: "client\(id):1")
-    }
+    static func member(_ id: NodeID) -> Member { Member(id, address: "node\(id)") }
 
     // MARK: Nodes
 
@@ -110,6 +108,8 @@ final class TestCluster: Sendable {
     ) async throws -> (leader: NodeID, client: ThalwegClient) {
         try await eventually("a leader") { [self] in
             for id in nodes where id != other {
+                // A client at another node would search by itself, and find the one left out.
+                guard try log(id).leader == id else { continue }
                 do throws(ThalwegError) {
                     var options = ClientOptions(name: "test", source: source)
                     options.reconnect = .never
@@ -117,17 +117,38 @@ final class TestCluster: Sendable {
                     guard let address = try? server(id).address else { continue }
                     return (id, try await ThalwegClient.connect(to: address, options: options))
                 } catch {
-                    guard error.code == .notLeader || error.code == .notCommitted else {
-                        throw error
-                    }
+                    guard error.code == .notLeader else { throw error }
                 }
             }
             return nil
         }
     }
 
+    /// What a node says to somebody who wants to be a source.
+    func refusal(_ id: NodeID, _ claim: SourceClaim = .named("w")) throws -> ThalwegError {
+        let raw = try RawConnection(server(id).address)
+        try raw.send(try Frame.bytes(Hello(clientName: "raw", claim: claim), requestID: 1))
+        return try raw.receiveError()
+    }
+
     func reader(_ id: NodeID) async throws -> ThalwegClient {
         try await server(id).connect(.readOnly)
+    }
+
+    /// What a node says, or nil where it has no such topic yet, or ended the connection, as a node
+    /// does that takes over another's state.
+    func asking<Value: Sendable>(
+        _ id: NodeID, _ body: (ThalwegClient) async throws -> Value
+    ) async throws -> Value? {
+        do {
+            let client = try await reader(id)
+            let value = try await body(client)
+            try? await client.close()
+            return value
+        } catch let error as ThalwegError {
+            guard error.code == .unknownTopic || error.code == .connectionLost else { throw error }
+            return nil
+        }
     }
 
     func followers(of leader: NodeID) -> [NodeID] { nodes.filter { $0 != leader } }
@@ -136,20 +157,12 @@ final class TestCluster: Sendable {
     func hashes(_ topic: String, at offset: Offset) async throws -> Set<UInt64> {
         var hashes: Set<UInt64> = []
         for id in nodes {
-            // A node that takes over another's state ends its connections.
-            let client = try await TestServer.connectLasting(try server(id).address, .readOnly)
             let hashed = try await eventually("node \(id) has applied \(offset)") {
-                do throws(ThalwegError) {
-                    let hashed = try await client.hashTopic(topic)
-                    return hashed.offset >= offset ? hashed : nil
-                } catch {
-                    guard error.code == .unknownTopic else { throw error }
-                    return nil
-                }
+                let hashed = try await asking(id) { try await $0.hashTopic(topic) }
+                return hashed.flatMap { $0.offset >= offset ? $0 : nil }
             }
             #expect(hashed.offset == offset, "node \(id)")
             hashes.insert(hashed.hash)
-            try await client.close()
         }
         return hashes
     }
