@@ -21,11 +21,11 @@ APT_zlib1g-dev := /usr/include/zlib.h
 APT_binutils := /usr/bin/ld
 PACKAGES := git binutils libc6-dev libstdc++-12-dev zlib1g-dev
 
-.PHONY: help packages build release demo test unit crash soak fuzz macros readme smoke bench lint format \
+.PHONY: help packages build release demo demo-cluster test unit crash soak fuzz macros readme smoke bench lint format \
 	errors kit programs modules wasmtime raft sim clean
 
 help: ## Lists the targets.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 packages: ## Installs what the build needs from Debian, if it is missing.
 	@missing=""; $(foreach package,$(PACKAGES), \
@@ -44,6 +44,9 @@ release: packages ## Builds the command with optimisation.
 
 demo: release modules ## Runs a server, loads it for some seconds and shows what came out.
 	THALWEG=$(RELEASE) scripts/demo.sh
+
+demo-cluster: release ## Makes three nodes a cluster and kills the one that leads, under a load too.
+	THALWEG=$(RELEASE) scripts/demo-cluster.sh
 
 test: packages ## Runs everything that CI runs: about a quarter of an hour on two cores.
 	SWIFT=$(SWIFT) JOBS=$(JOBS) scripts/test.sh

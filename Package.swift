@@ -152,11 +152,14 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "ThalwegServer", "ThalwegClient", "ThalwegCluster", "ThalwegPrograms", "ThalwegLog",
-                "ThalwegWire", "ThalwegModel", logging,
+                "ThalwegWire", "ThalwegModel", logging, nioCore,
             ]),
         .testTarget(
             name: "CrashTests",
-            dependencies: ["thalweg", "ThalwegClient", "ThalwegLog", "ThalwegWire", "ThalwegModel"]),
+            dependencies: [
+                "thalweg", "ThalwegBench", "ThalwegClient", "ThalwegCluster", "ThalwegLog",
+                "ThalwegWire", "ThalwegModel",
+            ]),
         .testTarget(name: "ThalwegTidyTests", dependencies: ["ThalwegModel"]),
     ]
 )

@@ -39,6 +39,11 @@ THALWEG=.build/debug/thalweg scripts/readme.sh
 step "demo"
 THALWEG=.build/debug/thalweg scripts/demo.sh --smoke
 
+if [ -e /usr/include/raft.h ]; then
+    step "demo of a cluster"
+    THALWEG=.build/debug/thalweg scripts/demo-cluster.sh --smoke
+fi
+
 step "fuzz"
 scripts/fuzz.sh "${FUZZ_SECONDS:-10}" > .build/fuzz.log 2>&1 || { tail -50 .build/fuzz.log; exit 1; }
 grep -E 'stat::number_of_executed_units|^== ' .build/fuzz.log || true

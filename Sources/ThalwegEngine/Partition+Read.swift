@@ -115,7 +115,7 @@ extension TopicState {
         return RecordReading(
             key: table.shape.key(record), row: table.shape.row(record),
             offset: Offset(record.lastChange), version: RecordVersion(record.version),
-            sources: table.sources.members(record.sources), isLive: record.isLive,
+            sources: table.sources.members(self.sources(record)), isLive: record.isLive,
             reason: record.isLive ? nil : DeletionReason(rawValue: record.reason))
     }
 }

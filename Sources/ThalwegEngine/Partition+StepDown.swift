@@ -25,7 +25,9 @@ extension TopicState {
     fileprivate mutating func stepDown(_ tokens: inout [UInt64]) {
         for number in (appliedNumber + 1...openNumber).reversed() {
             let window = window(number)
-            for index in 0..<window.pointee.count { release(window, index) }
+            for index in 0..<window.pointee.count {
+                release(window, index, committed: window.pointee.committed[index])
+            }
         }
         for number in appliedNumber + 1...openNumber {
             let window = window(number)

@@ -25,35 +25,56 @@ extension RowLayout {
     }
 
     // Nearly every assert comes through here: raw pointers, no call but the rare one.
-    private func isCanonicalWithoutOptionals(_ row: UnsafeRawBufferPointer) -> Bool {
+    @inline(__always) private func isCanonicalWithoutOptionals(
+        _ row: UnsafeRawBufferPointer
+    ) -> Bool {
         guard row.count >= fixedSize, let base = row.baseAddress else { return false }
         // Safe: leaves end at or before `fixedSize`; the packed zone's ends are compared with its
         // count before anything there is read.
-        let bools = hotBools
-        for index in 0..<bools.count {
-            let offset = Int(bools.baseAddress.unsafelyUnwrapped[index])
-            guard base.load(fromByteOffset: offset, as: UInt8.self) <= 1 else { return false }
+        var bool = hotBools.baseAddress.unsafelyUnwrapped
+        let lastBool = bool + hotBools.count
+        while bool < lastBool {
+            guard base.load(fromByteOffset: Int(bool.pointee), as: UInt8.self) <= 1 else {
+                return false
+            }
+            bool += 1
         }
-        let packedZone = base + fixedSize
-        let packedCount = UInt32(truncatingIfNeeded: row.count &- fixedSize)
+        let zone = UnsafeRawBufferPointer(start: base + fixedSize, count: row.count &- fixedSize)
+        let zoneCount = UInt32(truncatingIfNeeded: zone.count)
         var packed: UInt32 = 0
-        let variables = hotVariables
-        for index in 0..<variables.count {
-            let leaf = variables.baseAddress.unsafelyUnwrapped[index]
+        var leaf = hotVariables.baseAddress.unsafelyUnwrapped
+        let lastLeaf = leaf + hotVariables.count
+        while leaf < lastLeaf {
             let end = UInt32(
                 littleEndian: base.loadUnaligned(
-                    fromByteOffset: Int(leaf.offset), as: UInt32.self))
+                    fromByteOffset: Int(leaf.pointee.offset), as: UInt32.self))
             // An end before the start wraps around to more than any maximum.
-            let count = end &- packed
-            guard count <= leaf.maximum, end <= packedCount else { return false }
-            if leaf.isString {
-                let text = UnsafeRawBufferPointer(
-                    start: packedZone + Int(packed), count: Int(count))
-                guard isUTF8(text) else { return false }
+            guard end &- packed <= leaf.pointee.maximum, end <= zoneCount else { return false }
+            packed = end
+            leaf += 1
+        }
+        guard packed == zoneCount else { return false }
+        // Every part of ASCII is ASCII, so one look at the whole zone is mostly enough.
+        return isASCII(zone) || hasValidStrings(base, zone)
+    }
+
+    /// Looks at the strings one by one; their ends were checked.
+    @inline(never) private func hasValidStrings(
+        _ base: UnsafeRawPointer, _ zone: UnsafeRawBufferPointer
+    ) -> Bool {
+        var packed = 0
+        for leaf in hotVariables {
+            // Safe: leaves end at or before `fixedSize`.
+            let end = Int(
+                UInt32(
+                    littleEndian: base.loadUnaligned(
+                        fromByteOffset: Int(leaf.offset), as: UInt32.self)))
+            if leaf.isString, !isUTF8(UnsafeRawBufferPointer(rebasing: zone[packed..<end])) {
+                return false
             }
             packed = end
         }
-        return packed == packedCount
+        return true
     }
 
     private func isCanonical(_ row: UnsafeRawBufferPointer, fixed: Int) -> Bool {
@@ -103,18 +124,24 @@ extension RowLayout {
     }
 }
 
-/// ASCII eight bytes at a time; anything else goes to the standard library's validator.
+/// ASCII is seen at once; anything else goes to the standard library's validator.
 @inline(__always) func isUTF8(_ text: UnsafeRawBufferPointer) -> Bool {
+    isASCII(text) || isUnicode(text)
+}
+
+/// Eight bytes at a time.
+@inline(__always) private func isASCII(_ text: UnsafeRawBufferPointer) -> Bool {
     guard let base = text.baseAddress else { return true }
     // Safe: each load ends at or before `text.count`.
     var bits: UInt64 = 0
     if text.count >= 8 {
+        let last = text.count &- 8
         var position = 0
-        while position &+ 8 < text.count {
+        while position < last {
             bits |= base.loadUnaligned(fromByteOffset: position, as: UInt64.self)
             position &+= 8
         }
-        bits |= base.loadUnaligned(fromByteOffset: text.count &- 8, as: UInt64.self)
+        bits |= base.loadUnaligned(fromByteOffset: last, as: UInt64.self)
     } else if text.count >= 4 {
         bits = UInt64(base.loadUnaligned(as: UInt32.self))
         bits |= UInt64(base.loadUnaligned(fromByteOffset: text.count &- 4, as: UInt32.self))
@@ -123,7 +150,7 @@ extension RowLayout {
             bits |= UInt64(base.load(fromByteOffset: position, as: UInt8.self))
         }
     }
-    return bits & 0x8080_8080_8080_8080 == 0 || isUnicode(text)
+    return bits & 0x8080_8080_8080_8080 == 0
 }
 
 @inline(never) private func isUnicode(_ text: UnsafeRawBufferPointer) -> Bool {

@@ -10,6 +10,7 @@ extension RowLayout {
     /// Says whether `values` are canonical values of the masked fields. That does not depend on the
     /// row: a schema whose largest row fits has no patch that would make one too large.
     public func isValidPatch(mask: UInt64, values: UnsafeRawBufferPointer) -> Bool {
+        if mask & ~plainFields == 0 { return sizeOfFields(mask) == values.count }
         guard mask & ~allFields == 0 else { return false }
         // Safe: each read of `values` is behind a comparison with its count.
         var position = 0
@@ -28,6 +29,19 @@ extension RowLayout {
             position += length
         }
         return position == values.count
+    }
+
+    /// Bytes of the masked fields in the fixed zone.
+    @inline(__always) private func sizeOfFields(_ mask: UInt64) -> Int {
+        // Safe: bit n of the mask is set for fields only.
+        let fields = hotFields.baseAddress.unsafelyUnwrapped
+        var size: Int32 = 0
+        var rest = mask
+        while rest != 0 {
+            size &+= fields[rest.trailingZeroBitCount].size
+            rest &= rest &- 1
+        }
+        return Int(size)
     }
 
     /// Bytes that `row` will have after a valid patch. `row` is canonical and of this version.
@@ -83,21 +97,45 @@ extension RowLayout {
     ) -> Bool {
         // Safe: slots are inside the fixed zone; `values` has exactly the masked fields' bytes.
         guard var source = values.baseAddress, let base = row.baseAddress else { return false }
-        var changed = false
+        let fields = hotFields.baseAddress.unsafelyUnwrapped
+        // Bits in which old and new fields differ.
+        var difference: UInt64 = 0
         var rest = mask
         while rest != 0 {
-            let field = hotFields[rest.trailingZeroBitCount]
-            rest &= rest - 1
-            let size = Int(field.size)
-            let target = base + Int(field.offset)
-            if !changed {
-                changed = !UnsafeRawBufferPointer(start: target, count: size).elementsEqual(
-                    UnsafeRawBufferPointer(start: source, count: size))
+            let field = fields + rest.trailingZeroBitCount
+            rest &= rest &- 1
+            let target = base + Int(field.pointee.offset)
+            switch field.pointee.size {
+            case 4: difference |= replace(target, source, as: UInt32.self)
+            case 8: difference |= replace(target, source, as: UInt64.self)
+            case 2: difference |= replace(target, source, as: UInt16.self)
+            case 1: difference |= replace(target, source, as: UInt8.self)
+            default: difference |= replace(target, source, bytes: Int(field.pointee.size))
             }
-            target.copyMemory(from: source, byteCount: size)
-            source += size
+            source += Int(field.pointee.size)
         }
-        return changed
+        return difference != 0
+    }
+
+    /// Overwrites an integer and gives the bits in which the two differ.
+    @inline(__always) private func replace<T: FixedWidthInteger & BitwiseCopyable>(
+        _ target: UnsafeMutableRawPointer, _ source: UnsafeRawPointer, as type: T.Type
+    ) -> UInt64 {
+        // Safe: the caller's field has this size in both.
+        let new = source.loadUnaligned(as: T.self)
+        let old = target.loadUnaligned(as: T.self)
+        target.storeBytes(of: new, as: T.self)
+        return UInt64(truncatingIfNeeded: new ^ old)
+    }
+
+    @inline(never) private func replace(
+        _ target: UnsafeMutableRawPointer, _ source: UnsafeRawPointer, bytes count: Int
+    ) -> UInt64 {
+        let isEqual = UnsafeRawBufferPointer(start: target, count: count).elementsEqual(
+            UnsafeRawBufferPointer(start: source, count: count))
+        if isEqual { return 0 }
+        target.copyMemory(from: source, byteCount: count)
+        return 1
     }
 
     /// Copies field by field, which is what moving ends in the directory needs.

@@ -27,6 +27,8 @@ public final class Server: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
     private let failure: FailureBox
+    /// What runs beside the server as long as it does.
+    private let companion = Mutex<Task<Void, Never>?>(nil)
 
     private init(
         node: Node, listeners: [any Channel], addresses: [String],
@@ -138,17 +140,25 @@ public final class Server: Sendable {
     /// stands alone.
     public var replicatedLog: ReplicatedLog? { node.log as? ReplicatedLog }
 
+    /// Ends with the server.
+    func accompany(_ task: Task<Void, Never>) {
+        companion.withLock { $0 = task }
+    }
+
     /// Ends when the log has failed: the error, after which the process should end.
     public func waitForFailure() async -> ThalwegError {
         await failure.value()
     }
 
-    /// Stops accepting, makes durable what was merged, closes every connection and the log.
+    /// Stops accepting, makes durable what was merged, hands leadership over, closes every connection
+    /// and the log.
     public func stop() async {
+        companion.withLock { $0 }?.cancel()
         for listener in listeners {
             try? await listener.close()
         }
         await node.drain()
+        await node.handOver()
         await node.closeConnections()
         node.stop()
         try? await group.shutdownGracefully()

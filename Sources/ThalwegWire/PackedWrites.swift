@@ -165,14 +165,19 @@ public struct WriteBatchHeader: Hashable, Sendable {
 
     public var isAtEnd: Bool { position == end }
 
+    /// Bytes of the writes so far.
+    public var consumed: Int { position }
+
     /// Moves to the next write; `false` where the bytes are not a write.
+    // The position is a local value until the write is whole, and nothing takes the cursor's address,
+    // so that a loop over a copy of a cursor keeps all of it in registers.
     @inlinable @inline(__always) public mutating func next() -> Bool {
         // Safe: every load below is behind a comparison of `end - position` with what it needs.
+        var position = position
         guard end &- position >= 1 else { return false }
         let tag = base.load(fromByteOffset: position, as: UInt8.self)
         position &+= 1
         guard let operation = WriteOperation(rawValue: tag & 0x0f) else { return false }
-        foundOperation = operation
         var keySize = fixedKeySize
         if keySize == 0 {
             guard end &- position >= 1 else { return false }
@@ -181,12 +186,19 @@ public struct WriteBatchHeader: Hashable, Sendable {
         guard end &- position >= keySize else { return false }
         foundKey = UnsafeRawBufferPointer(start: base + position, count: keySize)
         position &+= keySize
+        foundOperation = operation
         foundFlags = tag & 0xf0
         if foundFlags != 0 {
-            guard tag & 0xc0 == 0, readExtras(tag) else { return false }
+            guard tag & 0xc0 == 0,
+                let extras = WriteCursor.extras(tag, base, from: position, to: end)
+            else { return false }
+            foundCondition = extras.condition
+            foundMetadata = extras.metadata
+            position = extras.end
         }
         if operation == .retract {
-            foundBody = UnsafeRawBufferPointer(start: nil, count: 0)
+            foundBody = UnsafeRawBufferPointer(start: base + position, count: 0)
+            self.position = position
             return true
         }
         if operation == .patch {
@@ -201,32 +213,80 @@ public struct WriteBatchHeader: Hashable, Sendable {
         position &+= 4
         guard end &- position >= count else { return false }
         foundBody = UnsafeRawBufferPointer(start: base + position, count: count)
-        position &+= count
+        self.position = position &+ count
         return true
     }
 
-    @inline(never) @usableFromInline mutating func readExtras(_ tag: UInt8) -> Bool {
+    @usableFromInline struct Extras {
+        @usableFromInline var condition: WriteCondition?
+        @usableFromInline var metadata: UnsafeRawBufferPointer?
+        /// Where they end.
+        @usableFromInline var end: Int
+    }
+
+    @inline(never) @usableFromInline static func extras(
+        _ tag: UInt8, _ base: UnsafeRawPointer, from start: Int, to end: Int
+    ) -> Extras? {
         // Safe: as in `next`.
+        var extras = Extras(end: start)
         if tag & 0x10 != 0 {
-            guard end - position >= 9 else { return false }
+            guard end - extras.end >= 9 else { return nil }
             let version = UInt64(
-                littleEndian: base.loadUnaligned(fromByteOffset: position + 1, as: UInt64.self))
-            switch base.load(fromByteOffset: position, as: UInt8.self) {
-            case 1: foundCondition = .versionEquals(RecordVersion(version))
-            case 2 where version == 0: foundCondition = .absent
-            case 3 where version == 0: foundCondition = .present
-            default: return false
+                littleEndian: base.loadUnaligned(fromByteOffset: extras.end + 1, as: UInt64.self))
+            switch base.load(fromByteOffset: extras.end, as: UInt8.self) {
+            case 1: extras.condition = .versionEquals(RecordVersion(version))
+            case 2 where version == 0: extras.condition = .absent
+            case 3 where version == 0: extras.condition = .present
+            default: return nil
             }
-            position += 9
+            extras.end += 9
         }
         if tag & 0x20 != 0 {
-            guard end - position >= 4 else { return false }
+            guard end - extras.end >= 4 else { return nil }
             let count = Int(
-                UInt32(littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt32.self)))
-            guard count <= Limits.metadataBytes, end - position - 4 >= count else { return false }
-            foundMetadata = UnsafeRawBufferPointer(start: base + position + 4, count: count)
-            position += 4 + count
+                UInt32(
+                    littleEndian: base.loadUnaligned(fromByteOffset: extras.end, as: UInt32.self)))
+            guard count <= Limits.metadataBytes, end - extras.end - 4 >= count else { return nil }
+            extras.metadata = UnsafeRawBufferPointer(start: base + extras.end + 4, count: count)
+            extras.end += 4 + count
         }
-        return true
+        return extras
+    }
+}
+
+/// A write without condition and metadata whose key has eight bytes: what most writes are.
+@frozen public struct PlainWrite {
+    public let operation: WriteOperation
+    public let key: UnsafeRawPointer
+    /// The patch's fields; 0 of the others.
+    public let mask: UInt64
+    /// The row, or the patch's values.
+    public let body: UnsafeRawPointer
+    public let bodyCount: UInt32
+
+    /// The write at `start`; `nil` where there is none, or one that a `WriteCursor` has to look at:
+    /// with extras, malformed, or one of the last few bytes of its batch.
+    @inlinable @inline(__always) public init?(
+        at start: UnsafeRawPointer, before end: UnsafeRawPointer
+    ) {
+        // Safe: one comparison covers the head; the body's length is compared with what is left.
+        guard end - start >= 21 else { return nil }
+        let tag = start.load(as: UInt8.self)
+        guard let operation = WriteOperation(rawValue: tag) else { return nil }
+        // Which operation comes next cannot be predicted, so there is no branch on it: everything
+        // is loaded, and what the operation does not have is masked away.
+        let code = UInt64(tag)
+        let isRetract = (code &+ 1) >> 2
+        let isPatch = (code >> 1) ^ isRetract
+        let headBytes = Int(truncatingIfNeeded: (0x0915_0d00 as UInt64 &>> (code &* 8)) & 0xff)
+        let fields = UInt64(littleEndian: start.loadUnaligned(fromByteOffset: 9, as: UInt64.self))
+        let length = UInt32(
+            littleEndian: start.loadUnaligned(fromByteOffset: headBytes &- 4, as: UInt32.self))
+        self.operation = operation
+        mask = fields & (0 &- isPatch)
+        bodyCount = length & UInt32(truncatingIfNeeded: isRetract &- 1)
+        body = start + headBytes
+        key = start + 1
+        guard end - body >= Int(bodyCount) else { return nil }
     }
 }

@@ -10,6 +10,9 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run a server.",
         discussion: """
+            --cluster-init and --join are looked at while the data directory is empty; afterwards --data alone \
+            suffices.
+
             Stops in good order at SIGTERM or SIGINT: what was merged is made durable.
 
             Every setting can be in the file of --config and in the environment, such as \
@@ -37,6 +40,26 @@ struct Serve: AsyncParsableCommand {
     @Flag(help: "Listen beyond loopback although there is no authentication.")
     var allowUnauthenticatedRemote = false
 
+    @OptionGroup(title: "Cluster") var cluster: ClusterFlags
+
+    @Flag(help: "Make an empty data directory the first node of a new cluster.")
+    var clusterInit = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Make an empty data directory a node of the cluster of the node that clients reach there. "
+                + "Repeatable."))
+    var join: [String] = []
+
+    @Flag(help: "A node that joins stays a learner: it serves reads and has no say.")
+    var learner = false
+
+    @Option(help: "Silence of a leader after which another is elected: 500ms.")
+    var electionTimeout: String?
+
+    @Option(help: "How often a leader that has nothing to say is heard: 100ms.")
+    var heartbeat: String?
+
     @Flag(help: "Never sync the log: a crash of the machine may lose committed writes.")
     var neverSync = false
 
@@ -53,13 +76,18 @@ struct Serve: AsyncParsableCommand {
     var printConfig = false
 
     private var flags: [String: ServerConfiguration.SettingValue] {
-        var flags: [String: ServerConfiguration.SettingValue] = [:]
+        var flags = cluster.settings
         if !listen.isEmpty { flags["listen"] = .texts(listen) }
         if let data { flags["data"] = .text(data) }
         if let loops { flags["loops"] = .number(loops) }
         if let window { flags["window"] = .text(window) }
         if let snapshotAfterBytes { flags["snapshotAfterBytes"] = .number(snapshotAfterBytes) }
         if allowUnauthenticatedRemote { flags["allowUnauthenticatedRemote"] = .flag(true) }
+        if clusterInit { flags["cluster.init"] = .flag(true) }
+        if !join.isEmpty { flags["cluster.join"] = .texts(join) }
+        if learner { flags["cluster.learner"] = .flag(true) }
+        if let electionTimeout { flags["cluster.electionTimeout"] = .text(electionTimeout) }
+        if let heartbeat { flags["cluster.heartbeat"] = .text(heartbeat) }
         if neverSync { flags["log.sync"] = .text("never") }
         if let logFormat { flags["logging.format"] = .text(logFormat) }
         if let logLevel { flags["logging.level"] = .text(logLevel) }
@@ -71,7 +99,7 @@ struct Serve: AsyncParsableCommand {
             flags: flags, environment: ProcessInfo.processInfo.environment, file: config)
         if printConfig { return writeLine(try configuration.json()) }
         let logger = Serve.logger(configuration)
-        let server = try await Server.start(configuration.options, logger: logger)
+        let server = try await Server.start(configuration, logger: logger)
         var services = [ServiceGroupConfiguration.ServiceConfiguration(service: server)]
         if jsonReady {
             let ready: JSON = .members([

@@ -7,7 +7,8 @@ import ThalwegModel
 struct ServerAccess: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The server: HOST:PORT or unix:PATH, or some of a cluster with commas between. Default: $THALWEG_SERVER or 127.0.0.1:3727."))
+            "The server: HOST:PORT or unix:PATH, or some of a cluster with commas between. Default: $THALWEG_SERVER or 127.0.0.1:3727."
+        ))
     var server: String?
 
     @Flag(help: "Print JSON: one object a line.")

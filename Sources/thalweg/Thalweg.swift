@@ -13,7 +13,7 @@ struct Thalweg: AsyncParsableCommand {
         subcommands: [
             Serve.self, TopicCommand.self, Get.self, Put.self, Retract.self, Sync.self, Watch.self,
             Scan.self, Count.self, HistoryCommand.self, DiffCommand.self, Chat.self, Status.self,
-            ProgramCommand.self,
+            ProgramCommand.self, ClusterCommand.self,
             Verify.self, Sim.self, Bench.self, BenchSink.self,
         ])
 

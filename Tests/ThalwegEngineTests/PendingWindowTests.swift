@@ -34,8 +34,8 @@ import ThalwegModel
             window.open(number: number)
             for _ in 0..<5_000 {
                 window.reserve(1)
-                let index = window.append(PendingWindowTests.entry)
-                _ = window.takeRow(index, count: 300)
+                let index = window.append(PendingWindowTests.entry, committed: 0)
+                _ = window.takeRow(window.entries + index, count: 300)
             }
             sizes.insert(window.bytes)
         }
@@ -47,8 +47,8 @@ import ThalwegModel
         window.open(number: 1)
         for _ in 0..<200 {
             window.reserve(1)
-            let index = window.append(PendingWindowTests.entry)
-            _ = window.takeRow(index, count: 1 << 20)
+            let index = window.append(PendingWindowTests.entry, committed: 0)
+            _ = window.takeRow(window.entries + index, count: 1 << 20)
         }
         let large = window.bytes
         for number in 2...20 as ClosedRange<UInt64> {
@@ -56,6 +56,27 @@ import ThalwegModel
             _ = window.scratch(100)
         }
         #expect(window.bytes < large / 50)
+    }
+
+    @Test func aWindowThatShrankIsUsedAgain() {
+        var window = PendingWindow()
+        for number in 1...3 as ClosedRange<UInt64> {
+            window.open(number: number)
+            for _ in 0..<2_000 {
+                window.reserve(1)
+                let index = window.append(PendingWindowTests.entry, committed: number)
+                let row = window.takeRow(window.entries + index, count: 100)
+                row.storeBytes(of: UInt64(index), as: UInt64.self)
+            }
+            for index in 0..<2_000 {
+                let row = window.entries[index].row
+                #expect(row?.load(as: UInt64.self) == UInt64(index))
+                #expect(window.committed[index] == number)
+            }
+            #expect(window.bytes > 2_000 * 100)
+            window.shrink()
+            #expect(window.bytes < 1_000 && window.count == 0)
+        }
     }
 
     @Test func aReferenceNamesItsEntryForEveryWindowAndIndex() {
@@ -73,11 +94,12 @@ import ThalwegModel
         var window = PendingWindow()
         window.open(number: 1)
         window.reserve(1)
-        let index = window.append(PendingWindowTests.entry)
-        let row = window.takeRow(index, count: 20)
-        #expect(window.takeRow(index, count: 24) == row)
-        #expect(window.takeRow(index, count: 0) == row)
-        #expect(window.takeRow(index, count: 25) != row)
+        let index = window.append(PendingWindowTests.entry, committed: 0)
+        let entry = window.entries + index
+        let row = window.takeRow(entry, count: 20)
+        #expect(window.takeRow(entry, count: 24) == row)
+        #expect(window.takeRow(entry, count: 0) == row)
+        #expect(window.takeRow(entry, count: 25) != row)
     }
 
     private static var entry: PendingEntry {

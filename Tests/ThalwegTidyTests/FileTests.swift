@@ -4,7 +4,6 @@ import Testing
 @Suite struct FileTests {
     /// Files that are one idea and longer than others, with the reason.
     private static let longFiles = [
-        "Sources/ThalwegEngine/Topic/TopicState+Merge.swift": "one pass over a packed batch",
         "Sources/thalweg/Programs/KitSources.swift": "written by 'make kit'",
         "Tests/ThalwegWireTests/Vectors.swift": "a list of examples, one for each frame",
         "Tests/ThalwegEngineTests/TopicRun.swift": "one run of the model beside the engine",

@@ -73,6 +73,53 @@ struct PackedBatchTests {
         #expect(Array(fast.finish(requestID: 1)) == Array(general.finish(requestID: 1)))
     }
 
+    @Test(
+        "a plain write is what a cursor finds, wherever the batch is cut",
+        arguments: 0..<20 as Range<UInt64>)
+    func plainWrites(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        var writer = PackedBatchWriter()
+        writer.begin(TopicID(1), acknowledgement: .none)
+        for key in 0..<60 as Range<UInt64> {
+            let bytes = [UInt8](repeating: UInt8(key), count: Int(random.next() % 40))
+            let encoded = try Key.u64(key).encoded()
+            try lend(bytes) { bytes in
+                switch random.next() % 4 {
+                case 0: writer.assert(key: key, row: bytes)
+                case 1: writer.patch(key: key, mask: random.next(), values: bytes)
+                case 2: writer.retract(key: key)
+                default:
+                    try lend(encoded) { try writer.retract(key: $0, condition: .present) }
+                }
+            }
+        }
+        var writes = Array(writer.finish(requestID: 1))
+        writes.removeFirst(FrameHeader.size + WriteBatchHeader.size)
+        writes.removeLast(Int(random.next() % UInt64(writes.count)))
+        var plain = 0
+        try lend(writes) { bytes in
+            var cursor = WriteCursor(bytes, keyKind: .u64)
+            while true {
+                let start = try #require(bytes.baseAddress) + cursor.consumed
+                let end = try #require(bytes.baseAddress) + bytes.count
+                let found = PlainWrite(at: start, before: end)
+                guard cursor.next() else {
+                    #expect(found == nil)
+                    break
+                }
+                guard let found else { continue }
+                plain += 1
+                #expect(!cursor.hasExtras && found.operation == cursor.operation)
+                #expect(found.key == cursor.key.baseAddress && cursor.key.count == 8)
+                #expect(found.body == cursor.body.baseAddress)
+                #expect(Int(found.bodyCount) == cursor.body.count)
+                #expect(found.mask == (cursor.operation == .patch ? cursor.mask : 0))
+            }
+        }
+        // Three of four are, but for those at the end of what was left.
+        #expect(plain * 150 > writes.count - 100)
+    }
+
     @Test("metadata over its limit is refused and leaves the batch as it was")
     func metadataLimit() throws {
         var writer = PackedBatchWriter()

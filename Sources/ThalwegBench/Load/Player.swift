@@ -77,6 +77,14 @@ public enum Player {
         Double((0..<regions.count).reduce(0) { $0 + rowSize(region: $1) }) / Double(regions.count)
     }
 
+    /// Mean bytes of key and row of the entities 0 ..< `records`.
+    static func payloadBytes(records: Int) -> Double {
+        let sum = (0..<regions.count).reduce(0) { sum, region in
+            sum + (records + 7 - region) / 8 * (8 + rowSize(region: region))
+        }
+        return Double(sum) / Double(records)
+    }
+
     /// Fields that a PATCH may change: x, y, z, heading, health, mana, level, score.
     static let patchable: [Int] = [2, 3, 4, 5, 6, 7, 8, 11]
 

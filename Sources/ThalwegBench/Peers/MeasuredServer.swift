@@ -2,11 +2,13 @@ import Foundation
 import ThalwegModel
 import ThalwegWire
 
-/// The server of a run: one that was there, or one of its own with a data folder that goes with it.
+/// The server of a run: one that was there, or one of its own with a data folder that goes with it,
+/// or the leader of a cluster of its own.
 final class MeasuredServer {
     private(set) var endpoint: Endpoint
     private(set) var processID: Int32?
     private var process: ServerProcess?
+    private var cluster: ClusterProcesses?
     private let options: ServerOptions
     private let scratch: URL
 
@@ -17,6 +19,15 @@ final class MeasuredServer {
             options.scratchFolder.map { URL(fileURLWithPath: $0, isDirectory: true) }
             ?? FileManager.default.temporaryDirectory
         scratch = parent.appendingPathComponent("thalweg-bench-\(UUID().uuidString)")
+        try options.check()
+        if options.nodes > 1 {
+            let started = try ClusterProcesses(options.shape)
+            guard let leader = started.leader() else {
+                throw ThalwegError(.notLeader, "no node leads", advice: "try again")
+            }
+            (cluster, endpoint) = (started, started.endpoints[leader])
+            return
+        }
         if let server = options.server {
             endpoint = server
             processID = options.serverProcessID
@@ -64,9 +75,15 @@ final class MeasuredServer {
 
     func stop() {
         process?.stop()
+        cluster?.stop()
     }
 
-    var cpuNanoseconds: UInt64? { processID.flatMap(ProcessFigures.cpuNanoseconds) }
+    /// Of all nodes.
+    var cpuNanoseconds: UInt64? {
+        guard let cluster else { return processID.flatMap(ProcessFigures.cpuNanoseconds) }
+        let each = cluster.processIDs.map(ProcessFigures.cpuNanoseconds)
+        return each.contains(nil) ? nil : each.reduce(0) { $0 + ($1 ?? 0) }
+    }
     var residentBytes: UInt64? { processID.flatMap(ProcessFigures.residentBytes) }
 
     private static func start(_ options: ServerOptions, _ scratch: URL) throws -> ServerProcess {

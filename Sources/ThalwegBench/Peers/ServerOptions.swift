@@ -1,3 +1,5 @@
+import ThalwegModel
+
 /// The server that a scenario measures.
 public struct ServerOptions: Hashable, Sendable {
     /// A server that runs already; `nil` to start one and end it afterwards.
@@ -12,6 +14,23 @@ public struct ServerOptions: Hashable, Sendable {
     /// A folder on the disk that the log is to be measured on; `nil` for the system's temporary
     /// one.
     public var scratchFolder: String?
+    /// More than one: the scenario's own cluster of so many processes on this machine.
+    public var nodes = 1
 
     public init() {}
+
+    var shape: ClusterShape {
+        ClusterShape(
+            nodes: nodes, executable: executable, scratchFolder: scratchFolder,
+            arguments: serverArguments)
+    }
+
+    func check() throws(ThalwegError) {
+        try LoadOptions.check("--nodes", nodes, 1...7)
+        guard nodes == 1 || server == nil else {
+            throw ThalwegError(
+                .invalidConfiguration, "a server that runs already has the nodes that it has",
+                advice: "leave --server or --nodes out")
+        }
+    }
 }

@@ -91,6 +91,12 @@ final class ServerProcess {
         return Double(monotonicNanoseconds() - start) / 1e9
     }
 
+    /// Ends the process at once, as a crash would (SIGKILL), and waits until it is gone.
+    func crash() {
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
     private static func firstLine(_ descriptor: Int32, timeoutSeconds: Int) -> Data? {
         let deadline = monotonicNanoseconds() + UInt64(timeoutSeconds) * 1_000_000_000
         var line = Data()

@@ -1,4 +1,3 @@
-import Glibc
 import ThalwegEngine
 import ThalwegModel
 import ThalwegPrograms
@@ -95,7 +94,7 @@ private final class ProgramRun {
         guard refused == 0 else { throw load.refused(refused, of: writes) }
         let before = writes
         let start = monotonicNanoseconds()
-        let cpuStart = ProgramRun.threadNanoseconds()
+        let cpuStart = threadCPUNanoseconds()
         let end = start + UInt64(duration / .nanoseconds(1))
         var errors: UInt64 = 0
         var next = 0
@@ -105,7 +104,7 @@ private final class ProgramRun {
             next = (next + batchesPerEntry) % batches.count
         }
         let nanoseconds = Double(monotonicNanoseconds() - start)
-        let cpu = Double(ProgramRun.threadNanoseconds() - cpuStart)
+        let cpu = Double(threadCPUNanoseconds() - cpuStart)
         let done = writes - before
         return Pace(
             writes: done, nanoseconds: nanoseconds / Double(max(done, 1)),
@@ -141,11 +140,4 @@ private final class ProgramRun {
     }
 
     private static var now: Timestamp { Timestamp(microseconds: wallMicroseconds()) }
-
-    /// Processor time of this thread.
-    private static func threadNanoseconds() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-    }
 }

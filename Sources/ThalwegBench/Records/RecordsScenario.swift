@@ -79,7 +79,7 @@ private final class RecordsRun {
         let compared = try phase(options, few, small.id, "writes over 10,000")
         let counters = ServerCounters(before: before, after: try control.status())
 
-        let payload = Self.payloadBytes(records: records)
+        let payload = Player.payloadBytes(records: records)
         func overPayload(_ bytes: UInt64?, _ start: UInt64?) -> Double? {
             guard let bytes else { return nil }
             return (Double(bytes) - Double(start ?? 0)) / Double(records) - payload
@@ -127,14 +127,5 @@ private final class RecordsRun {
             progress: Progress(quiet: options.quiet),
             phase: name
         )
-    }
-
-    /// Mean bytes of key and row of the entities 0 ..< `records`.
-    private static func payloadBytes(records: Int) -> Double {
-        var sum = 0
-        for region in 0..<8 {
-            sum += (records + 7 - region) / 8 * (8 + Player.rowSize(region: region))
-        }
-        return Double(sum) / Double(records)
     }
 }

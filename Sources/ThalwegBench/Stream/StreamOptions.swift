@@ -3,6 +3,8 @@ import ThalwegModel
 /// What `thalweg bench topic` can be told.
 public struct StreamOptions: Hashable, Sendable {
     public var server = ServerOptions()
+    /// Nodes that keep the topic, some rows each.
+    public var nodes = [1]
     /// Clients that write at the same time, one row each.
     public var clients = [1, 3, 5]
     /// Of each client.
@@ -22,6 +24,7 @@ public struct StreamOptions: Hashable, Sendable {
     public init() {}
 
     func check() throws(ThalwegError) {
+        for nodes in nodes { try LoadOptions.check("--nodes", nodes, 1...7) }
         for clients in clients { try LoadOptions.check("--clients", clients, 1...1_000) }
         try LoadOptions.check("--messages", messages, 1...10_000_000)
         // A session's answers are kept for twice as many.

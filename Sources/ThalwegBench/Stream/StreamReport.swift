@@ -13,7 +13,7 @@ public struct StreamCell: Codable, Sendable {
     public var p99Us: Double
     @Nullable public var fsyncs: UInt64?
     @Nullable public var messagesPerFsync: Double?
-    /// Processor time of the server, and of all clients.
+    /// Processor time of the server, or of all nodes, and of all clients.
     @Nullable public var serverCpuUsPerMessage: Double?
     public var clientCpuUsPerMessage: Double
     /// Messages whose answer was not that they are accepted.
@@ -27,14 +27,15 @@ public struct StreamReport: Report {
     public var machine: Machine
     public var valueBytes: Int
     public var fsync: String
-    /// The first has one client with one message in flight.
+    /// Of each number of nodes the first has one client with one message in flight.
     public var cells: [StreamCell]
 
     public var rows: [(label: String, figure: String)] {
         cells.map { cell in
             let clients = cell.clients == 1 ? "1 client" : "\(cell.clients) clients"
+            let nodes = cell.nodes == 1 ? "1 node" : "\(cell.nodes) nodes"
             return (
-                "\(clients), \(cell.inFlight) in flight",
+                "\(nodes), \(clients), \(cell.inFlight) in flight",
                 "\(Figure.text(cell.usPerMessage, 2)) µs a message, p50 "
                     + "\(Figure.text(cell.p50Us, 0)), p99 \(Figure.text(cell.p99Us, 0)) µs, "
                     + Figure.optional(cell.messagesPerFsync, 1, " a sync") + ", server "

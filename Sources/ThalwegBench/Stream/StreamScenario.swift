@@ -6,9 +6,26 @@ import ThalwegWire
 ///
 /// Each row has a topic of its own, which keeps its history. Each client has a thread, a session
 /// and a connection; every message is a frame of its own, applied exactly once. A first row has one
-/// client that waits for each answer; a short run before it, not counted, warms the server up.
+/// client that waits for each answer; a short run before it, not counted, warms the server up. All
+/// of that for each number of nodes: one stands alone, several are a cluster of processes on this
+/// machine, each with its log and its syncs.
 public func runStream(_ options: StreamOptions) throws -> StreamReport {
     try options.check()
+    var cells: [StreamCell] = []
+    var fsync = "unknown"
+    for nodes in options.nodes {
+        var options = options
+        options.server.nodes = nodes
+        let measured = try measure(options)
+        cells += measured.cells
+        fsync = measured.fsync
+    }
+    return StreamReport(
+        commandLine: options.commandLine, machine: .current(), valueBytes: options.valueBytes,
+        fsync: fsync, cells: cells)
+}
+
+private func measure(_ options: StreamOptions) throws -> (cells: [StreamCell], fsync: String) {
     let server = try MeasuredServer(options.server)
     defer { server.stop() }
     let run = try StreamRun(options, server)
@@ -24,9 +41,7 @@ public func runStream(_ options: StreamOptions) throws -> StreamReport {
             try run.cell(
                 clients: clients, messages: options.messages, inFlight: options.inFlight))
     }
-    return StreamReport(
-        commandLine: options.commandLine, machine: .current(), valueBytes: options.valueBytes,
-        fsync: run.fsync, cells: cells)
+    return (cells, run.fsync)
 }
 
 private final class StreamRun {
@@ -36,6 +51,7 @@ private final class StreamRun {
     private let progress: Progress
     private var random: WyRand
     private var cells = 0
+    private let nodes: Int
     let load: ProgramLoad?
     let fsync: String
 
@@ -44,6 +60,7 @@ private final class StreamRun {
         self.server = server
         load = try options.program.map { try ProgramLoad($0) }
         control = try BenchConnection(server.endpoint, claim: .readOnly, name: "bench")
+        nodes = options.server.nodes
         progress = Progress(quiet: options.quiet)
         random = WyRand(seed: UInt64(wallMicroseconds()))
         fsync =
@@ -56,7 +73,9 @@ private final class StreamRun {
 
     func cell(clients count: Int, messages: Int, inFlight: Int) throws -> StreamCell {
         cells += 1
-        progress.say("\(count) × \(messages) messages, \(inFlight) in flight")
+        progress.say(
+            "\(nodes) node\(nodes == 1 ? "" : "s"), \(count) × \(messages) messages, \(inFlight) in flight"
+        )
         // A topic that an earlier run has left is not gone on with.
         let topic = try control.createTopic(
             TopicDefinition(
@@ -114,7 +133,7 @@ private final class StreamRun {
         let syncs = counters.grown("fsyncs")
         let clientCPU = done.reduce(0) { $0 + $1.cpuNanoseconds }
         return StreamCell(
-            clients: done.count, messages: messages, program: load?.name,
+            nodes: nodes, clients: done.count, messages: messages, program: load?.name,
             inFlight: inFlight, usPerMessage: Double(end - start) / 1_000 / total,
             p50Us: latencies.latencies?.p50Us ?? 0, p99Us: latencies.latencies?.p99Us ?? 0,
             fsyncs: syncs, messagesPerFsync: syncs.map { total / Double(max($0, 1)) },

@@ -20,6 +20,8 @@ public struct WriteReport: Report {
     /// Who used the machine's cores beside the server.
     public var sharedMachine: String
 
+    /// More than one: a cluster of processes on this machine, and the figures are of them all.
+    public var nodes: Int
     public var workers: Int
     public var threads: Int
     public var entities: Int
@@ -76,6 +78,9 @@ public struct WriteReport: Report {
     @Nullable public var zeroSubscribersOpsPerSecond: Double?
     @Nullable public var zeroSubscribersServerCpuNsPerOp: Double?
     @Nullable public var ratioToZeroSubscribers: Double?
+    /// The same load on a node that stands alone, behind the cluster's run.
+    @Nullable public var oneNodeOpsPerSecond: Double?
+    @Nullable public var ratioToOneNode: Double?
 
     @Nullable public var sinkOpsPerSecond: Double?
     @Nullable public var sinkServerCpuNsPerOp: Double?
@@ -123,6 +128,10 @@ public struct WriteReport: Report {
         if let zero = zeroSubscribersOpsPerSecond {
             let ratio = Figure.optional(ratioToZeroSubscribers, 2, "")
             rows.append(("without subscribers", "\(Figure.count(zero))/s, ratio \(ratio)"))
+        }
+        if let one = oneNodeOpsPerSecond {
+            let ratio = Figure.optional(ratioToOneNode, 2, "")
+            rows.append(("one node", "\(Figure.count(one))/s, \(nodes) nodes are \(ratio) of it"))
         }
         if let bootstrapMs { rows.append(("bootstrap", Figure.text(bootstrapMs, 1) + " ms")) }
         if let sink = sinkOpsPerSecond {

@@ -21,6 +21,14 @@ public func runWrite(_ options: WriteOptions) throws -> WriteReport {
         progress.say("with \(options.subscribers)")
     }
     var report = try measureWrites(options, progress)
+    if options.server.nodes > 1 {
+        var one = options
+        one.server.nodes = 1
+        progress.say("one node")
+        let alone = try measureWrites(one, progress)
+        report.oneNodeOpsPerSecond = alone.opsPerSecond
+        report.ratioToOneNode = report.opsPerSecond / alone.opsPerSecond
+    }
     if let zero {
         report.zeroSubscribersOpsPerSecond = zero.opsPerSecond
         report.zeroSubscribersServerCpuNsPerOp = zero.serverCpuNsPerOp
@@ -143,6 +151,7 @@ extension WriteReport {
             machine: .current(),
             seed: options.load.seed,
             sharedMachine: "the load generator and all peers run on the server's machine",
+            nodes: options.server.nodes,
             workers: options.load.workers,
             threads: threads,
             entities: options.load.entities,

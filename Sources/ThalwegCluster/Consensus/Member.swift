@@ -44,7 +44,7 @@ public struct Member: Hashable, Sendable {
     }
 
     /// Whether both addresses can travel as one text.
-    var hasPossibleAddresses: Bool {
+    public var hasPossibleAddresses: Bool {
         !address.isEmpty
             && [address, clientAddress].allSatisfy {
                 $0.utf8.count <= Self.addressBytes && $0.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f }

@@ -76,6 +76,24 @@ public struct PeerFrame: Sendable, Hashable {
         return length + lengthBytes
     }
 
+    /// Who a frame is from and for, as it says itself, read without the rest of it.
+    public struct Envelope: Sendable, Hashable {
+        public var cluster: UInt64
+        public var from: NodeID
+        public var to: NodeID
+
+        /// Of a whole frame. Throws `invalid_frame`.
+        public init(of bytes: [UInt8]) throws(ThalwegError) {
+            guard bytes.count >= envelopeBytes else { throw malformed("an envelope") }
+            func integer(at position: Int) -> UInt64 {
+                bytes[position..<position + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+            }
+            cluster = integer(at: 12)
+            from = NodeID(integer(at: 20))
+            to = NodeID(integer(at: 28))
+        }
+    }
+
     /// Reads a whole frame. Throws `invalid_frame`, `bad_checksum`, `unsupported_version`,
     /// `frame_too_large`.
     public init(decoding bytes: [UInt8]) throws(ThalwegError) {

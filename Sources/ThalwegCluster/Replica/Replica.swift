@@ -63,6 +63,8 @@ package final class Replica {
     private var leadsFrom: UInt64?
     package private(set) var leads = false
     private var toldLeader = NodeID.none
+    /// The members did not name it when it was told.
+    private var isToldLeaderUnknown = false
     private var coreDeadline: UInt64 = 0
     var transfers: [NodeID: SnapshotTransfer] = [:]
     var incoming: IncomingSnapshot?
@@ -354,8 +356,11 @@ package final class Replica {
 
     private func noteLeader() {
         let leader = core.role == .leader ? id : core.leader
-        guard leader != toldLeader else { return }
+        // A node that joins hears of its leader before it hears who that is.
+        let isNamed = isToldLeaderUnknown && core.membership[leader] != nil
+        guard leader != toldLeader || isNamed else { return }
         toldLeader = leader
+        isToldLeaderUnknown = leader != .none && core.membership[leader] == nil
         events.append(.leader(leader))
     }
 

@@ -52,7 +52,7 @@ extension ReplicatedLog {
         }
     }
 
-    private func ask(
+    func ask(
         _ answer: @escaping Answer,
         _ body: @escaping @Sendable (Replica) throws(ThalwegError) -> Void
     ) {

@@ -142,7 +142,7 @@ extension TopicState {
         let record = table.record(slot)
         guard record.lastChange > point else {
             guard record.isLive else { return writer.appendAbsent() }
-            return appendNow(record, table.sources.members(record.sources), into: &writer)
+            return appendNow(record, table.sources.members(self.sources(record)), into: &writer)
         }
         var change = try history.change(record.lastChange)
         while change.before > point { change = try history.change(change.before) }
@@ -175,7 +175,7 @@ extension TopicState {
                 let record = table.record(slot)
                 guard record.isLast(offset), record.isLive else { return true }
                 if let filter = query.filter, !matches(record, filter, &sources) { return true }
-                appendNow(record, table.sources.members(record.sources), into: &writer)
+                appendNow(record, table.sources.members(self.sources(record)), into: &writer)
                 return true
             }
             if let stoppedAt { return TopicState.token(0, stoppedAt) }

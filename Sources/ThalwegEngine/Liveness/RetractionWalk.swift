@@ -81,7 +81,7 @@ extension TopicState {
         if isStream {
             for (source, single) in zip(lost.sources, lost.singles) {
                 let own = found.filter {
-                    table.sources.contains(single, in: table.record($0).sources)
+                    table.sources.contains(single, in: self.sources(table.record($0)))
                 }
                 queueRetractions(own, of: source, reason: .sourceLost)
                 walk.retracted += own.count

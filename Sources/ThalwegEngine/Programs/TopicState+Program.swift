@@ -71,7 +71,7 @@ extension TopicState {
             if cursor.hasExtras, let condition = cursor.condition {
                 try runStaged(program, &outcomes)
                 let slot = table.find(cursor.key, hash: table.hash.hash(cursor.key))
-                guard holds(condition, slot: slot) else {
+                guard newestState.holds(condition, slot: slot) else {
                     refuseStaged(position, .conditionFailed)
                     continue
                 }

@@ -194,7 +194,7 @@ extension TopicState {
             return WantedActs.Held(row: nil, sources: SourceSets.empty)
         }
         let record = table.record(slot)
-        return WantedActs.Held(row: Array(table.shape.row(record)), sources: record.sources)
+        return WantedActs.Held(row: Array(table.shape.row(record)), sources: sources(record))
     }
 
     private func value(

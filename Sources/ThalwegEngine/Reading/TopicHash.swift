@@ -34,7 +34,7 @@ extension TopicState {
             hash.mix(offset)
             hash.mix(record.version)
             hash.mix(record.state | UInt64(record.reason) << 8)
-            table.sources.members(record.sources, into: &members)
+            table.sources.members(self.sources(record), into: &members)
             for member in members { hash.mix(UInt64(member)) }
             hash.mix(table.shape.key(record))
             hash.mix(table.shape.row(record))

@@ -125,7 +125,7 @@ extension TopicState {
             return filter.matches(
                 row: row, key: key, sources: UnsafeBufferPointer(start: nil, count: 0))
         }
-        table.sources.members(record.sources, into: &sources)
+        table.sources.members(self.sources(record), into: &sources)
         return sources.withUnsafeBufferPointer {
             filter.matches(row: row, key: key, sources: $0)
         }
@@ -137,7 +137,7 @@ extension TopicState {
         _ kind: ChangeKind, _ record: Record, _ note: TailChanges.Note?, _ query: FeedQuery,
         narrowed: RowLayout?, _ scratch: inout FeedScratch, into writer: inout ChangesWriter
     ) {
-        table.sources.members(record.sources, into: &scratch.sources)
+        table.sources.members(self.sources(record), into: &scratch.sources)
         let row =
             kind.hasRow
             ? TopicState.project(table.shape.row(record), query.fields, narrowed, &scratch.row)

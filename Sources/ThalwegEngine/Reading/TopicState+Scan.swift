@@ -103,7 +103,7 @@ extension TopicState {
     private func append(
         _ record: Record, _ sources: inout [UInt16], into writer: inout RecordsWriter
     ) {
-        table.sources.members(record.sources, into: &sources)
+        table.sources.members(self.sources(record), into: &sources)
         writer.append(
             .live, key: table.shape.key(record), version: RecordVersion(record.version),
             offset: Offset(record.lastChange), sources: sources.lazy.map { SourceID($0) },

@@ -130,7 +130,7 @@ extension TopicState {
         let hash = table.hash.hash(write.key)
         let slot = table.find(write.key, hash: hash)
         if !isJudged, write.hasExtras, let condition = write.condition,
-            !holds(condition, slot: slot)
+            !newestState.holds(condition, slot: slot)
         {
             return WriteOutcome(.invalid, code: .conditionFailed)
         }
@@ -214,7 +214,7 @@ extension TopicState {
             slot = table.insertProvisional(key, hash: hash, room: row.count)
         }
         let record = table.record(slot)
-        let held = record.isLive ? record.sources : SourceSets.empty
+        let held = record.isLive ? sources(record) : SourceSets.empty
         touch(slot)
         let now = upsert(
             slot, row: row, sources: table.sources.insert(single, into: held),
@@ -228,10 +228,10 @@ extension TopicState {
         guard slot != 0 else { return WriteOutcome(.unchanged) }
         let record = table.record(slot)
         let isOfAll = batch.isOwn && batch.source == 0
-        guard record.isLive, isOfAll || table.sources.contains(single, in: record.sources)
+        guard record.isLive, isOfAll || table.sources.contains(single, in: sources(record))
         else { return WriteOutcome(.unchanged, at: record) }
         noteMetadata(write)
-        let left = table.sources.remove(single, from: record.sources)
+        let left = table.sources.remove(single, from: sources(record))
         let now: UInt32
         if isOfAll {
             now = delete(slot, reason: batch.reason, metadata: tail.changes)

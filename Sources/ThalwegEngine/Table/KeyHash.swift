@@ -12,11 +12,15 @@ struct KeyHash {
     @inline(__always) func hash(_ key: UnsafeRawBufferPointer) -> UInt64 {
         // Safe: loads end at or before `key.count`; keys have at least one byte.
         if key.count == 8 {
-            let word = key.loadUnaligned(as: UInt64.self)
-            let mixed = KeyHash.fold(word ^ seed, 0xa076_1d64_78bd_642f ^ word)
-            return KeyHash.fold(mixed ^ seed, 0xe703_7ed1_a0b4_28db)
+            return hash(eightBytes: key.baseAddress.unsafelyUnwrapped)
         }
         return long(key)
+    }
+
+    @inline(__always) func hash(eightBytes start: UnsafeRawPointer) -> UInt64 {
+        let word = start.loadUnaligned(as: UInt64.self)
+        let mixed = KeyHash.fold(word ^ seed, 0xa076_1d64_78bd_642f ^ word)
+        return KeyHash.fold(mixed ^ seed, 0xe703_7ed1_a0b4_28db)
     }
 
     private func long(_ key: UnsafeRawBufferPointer) -> UInt64 {

@@ -16,6 +16,8 @@
 //      between an entry and its home.
 //   2. `count` entries are not empty; `count <= limit`.
 //   3. The last cell is always empty, so every scan ends.
+//   4. What is read behind a part's last cell is empty or has a larger tag than any of the part: it
+//      is the next part's, or was, or is the region's margin.
 
 struct KeyIndex: ~Copyable {
     struct Part {
@@ -65,31 +67,65 @@ struct KeyIndex: ~Copyable {
     }
 
     @inline(__always) func part(_ tag: UInt32) -> Int {
-        partBits == 0 ? 0 : Int(tag >> 24)
+        cells.part(tag)
     }
 
     @inline(__always) func home(_ tag: UInt32, _ part: Part) -> Int {
-        Int((UInt64(tag << partBits) &* UInt64(part.capacity)) >> 32)
+        cells.home(tag, part)
     }
 
-    /// The cell where a search for `hash` begins: what to prefetch.
+    /// What finding a cell takes, for loops that keep it in registers. Good until the next
+    /// insertion.
+    struct Cells {
+        let parts: UnsafeMutablePointer<Part>
+        let partBits: UInt32
+
+        @inline(__always) func part(_ tag: UInt32) -> Int {
+            Int(truncatingIfNeeded: (UInt64(tag) &<< UInt64(partBits)) >> 32)
+        }
+
+        @inline(__always) func home(_ tag: UInt32, _ part: Part) -> Int {
+            Int(truncatingIfNeeded: (UInt64(tag &<< partBits) &* UInt64(part.capacity)) >> 32)
+        }
+
+        /// The cell where a search for `hash` begins: what to prefetch.
+        @inline(__always) func first(_ hash: UInt64) -> UnsafePointer<UInt64> {
+            let tag = KeyIndex.tag(hash)
+            let part = parts + part(tag)
+            return UnsafePointer(part.pointee.cells + home(tag, part.pointee))
+        }
+    }
+
+    @inline(__always) var cells: Cells { Cells(parts: parts, partBits: partBits) }
+
     @inline(__always) func firstCell(_ hash: UInt64) -> UnsafePointer<UInt64> {
-        let tag = KeyIndex.tag(hash)
-        let part = parts[part(tag)]
-        return UnsafePointer(part.cells + home(tag, part))
+        cells.first(hash)
     }
 
     /// The first slot whose tag matches: very likely the record. 0 where there is none.
     @inline(__always) func firstCandidate(_ hash: UInt64) -> UInt32 {
-        let tag = KeyIndex.tag(hash)
-        var cell = firstCell(hash)
+        KeyIndex.candidate(hash, from: firstCell(hash))
+    }
+
+    /// As `firstCandidate`, from the cell where the search begins.
+    @inline(__always) static func candidate(
+        _ hash: UInt64, from first: UnsafePointer<UInt64>
+    ) -> UInt32 {
+        let least = hash << 32
+        var cell = first
+        // Four cells at a time, without a branch between them that nobody can predict: those with
+        // smaller tags are in front, so counting them is finding the place. An empty cell wraps
+        // around to more than any entry with this tag.
+        // Safe: behind a region's last cell are as many more as one step reads.
         while true {
-            let entry = cell.pointee
-            let found = UInt32(truncatingIfNeeded: entry >> 32)
-            if entry == 0 || found > tag { return 0 }
-            if found == tag { return UInt32(truncatingIfNeeded: entry) }
-            cell += 1
+            let smaller =
+                (cell[0] &- 1 < least ? 1 : 0) &+ (cell[1] &- 1 < least ? 1 : 0)
+                &+ (cell[2] &- 1 < least ? 1 : 0) &+ (cell[3] &- 1 < least ? 1 : 0)
+            cell += smaller
+            if smaller < 4 { break }
         }
+        let entry = cell.pointee
+        return entry != 0 && (entry ^ least) >> 32 == 0 ? UInt32(truncatingIfNeeded: entry) : 0
     }
 
     /// The slot of the record for which `matches` holds, or 0. Asks only records with equal tags.

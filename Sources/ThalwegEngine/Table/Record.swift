@@ -2,13 +2,15 @@
 //
 //    0   u64   offset of the last change (48) │ state (8) │ deletion reason (8)
 //    8   u64   version (48) │ row length (16; 0xffff: the length is the u32 in front of the row)
-//   16   u64   source set (`SourceSets`)
-//   24   u32   newest pending entry: window (8) │ index + 1 (24); 0 is none
-//   28   …     [u32 last asserted, in ticks of 2^16 µs, on topics with a time to live]
+//   16   u64   source set (`SourceSets`), or, while windows hold the record, its newest pending
+//              entry: 11 (2) │ 0 (30) │ window (8) │ index + 1 (24)
+//   24   …     [u32 last asserted, in ticks of 2^16 µs, on topics with a time to live]
 //        …     key, encoded
 //        …     [u32 row length] row
 //
-// The table is packed: 28 bytes a record beside its key and row.
+// The table is packed: 24 bytes a record beside its key and row. While windows hold a record, its
+// oldest entry in flight keeps its source set (`PendingWindow.committed`); `TopicState.sources`
+// finds it.
 import ThalwegModel
 
 enum RecordState {
@@ -20,9 +22,11 @@ enum RecordState {
 
 /// Reads and writes one record's header. The address is good until the slab next allocates.
 struct Record {
-    static let headerSize = 28
+    static let headerSize = 24
     static let longRow: UInt64 = 0xffff
     static let mask48: UInt64 = (1 << 48) - 1
+    /// The form of the third word that no source set has.
+    private static let heldForm: UInt64 = 3 << 62
 
     let address: UnsafeMutableRawPointer
 
@@ -43,14 +47,27 @@ struct Record {
         nonmutating set { address.storeBytes(of: newValue, toByteOffset: 8, as: UInt64.self) }
     }
 
-    @inline(__always) var sources: UInt64 {
+    /// The source set, or a reference (`pending`).
+    @inline(__always) var word2: UInt64 {
         get { address.load(fromByteOffset: 16, as: UInt64.self) }
         nonmutating set { address.storeBytes(of: newValue, toByteOffset: 16, as: UInt64.self) }
     }
 
+    /// The newest pending entry; 0 is none. Setting it takes the place of the source set.
     @inline(__always) var pending: UInt32 {
-        get { address.load(fromByteOffset: 24, as: UInt32.self) }
-        nonmutating set { address.storeBytes(of: newValue, toByteOffset: 24, as: UInt32.self) }
+        get { Record.pending(word2) }
+        nonmutating set { word2 = Record.heldForm | UInt64(newValue) }
+    }
+
+    /// The upper 40 bits of the third word of a record that window `number` holds. Windows are told
+    /// apart by 8 bits, as in every reference.
+    @inline(__always) static func heldMark(window number: UInt64) -> UInt64 {
+        (heldForm >> 24) | (number & 0xff)
+    }
+
+    /// The reference that a third word is; 0 where it is a source set.
+    @inline(__always) static func pending(_ word: UInt64) -> UInt32 {
+        word >= heldForm ? UInt32(truncatingIfNeeded: word) : 0
     }
 
     @inline(__always) var lastChange: UInt64 { word0 & Record.mask48 }

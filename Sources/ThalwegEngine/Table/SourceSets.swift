@@ -3,6 +3,7 @@
 //   00 │ mask (62)          sources that the pool knows by a local number below 62
 //   01 │ 3 × 16 bits        up to three sources by identity, ascending, 0 is nobody
 //   10 │ handle             a set in the pool, shared by every record with the same members
+//   11 │ …                  not a set: what a record has there while windows hold it (`Record`)
 //
 // The first 62 sources of a pool get local numbers, so the usual set is a mask and joining it is
 // one OR. Each set has exactly one of these forms (a mask if it can be, else a list, else a
@@ -75,22 +76,18 @@ struct SourceSets: ~Copyable {
 
     /// The set with the source of `single` in it.
     @inline(__always) mutating func insert(_ single: UInt64, into word: UInt64) -> UInt64 {
-        if SourceSets.isMask(word), SourceSets.isMask(single) { return word | single }
-        return combine(word, single) { members, source in
-            if !members.contains(source) { members.append(source) }
-        }
+        if SourceSets.isMask(word | single) { return word | single }
+        return insertListed(single, into: word)
     }
 
     /// The set without the source of `single`.
     @inline(__always) mutating func remove(_ single: UInt64, from word: UInt64) -> UInt64 {
-        if SourceSets.isMask(word), SourceSets.isMask(single) { return word & ~single }
-        return combine(word, single) { members, source in
-            members.removeAll { $0 == source }
-        }
+        if SourceSets.isMask(word | single) { return word & ~single }
+        return removeListed(single, from: word)
     }
 
     @inline(__always) func contains(_ single: UInt64, in word: UInt64) -> Bool {
-        if SourceSets.isMask(word), SourceSets.isMask(single) { return word & single != 0 }
+        if SourceSets.isMask(word | single) { return word & single != 0 }
         return members(word).contains(members(single)[0])
     }
 
@@ -200,14 +197,21 @@ struct SourceSets: ~Copyable {
         return handle(members)
     }
 
-    private mutating func combine(
-        _ word: UInt64, _ single: UInt64, _ change: (inout [UInt16], UInt16) -> Void
+    @inline(never) private mutating func insertListed(
+        _ single: UInt64, into word: UInt64
     ) -> UInt64 {
         var members = members(word)
         let source = self.members(single)[0]
-        change(&members, source)
+        if !members.contains(source) { members.append(source) }
         members.sort()
         return self.word(members)
+    }
+
+    @inline(never) private mutating func removeListed(
+        _ single: UInt64, from word: UInt64
+    ) -> UInt64 {
+        let source = members(single)[0]
+        return self.word(members(word).filter { $0 != source })
     }
 
     private mutating func handle(_ members: [UInt16]) -> UInt64 {

@@ -76,6 +76,18 @@ struct Table: ~Copyable {
         return candidate.count == key.count && Table.equal(candidate, key)
     }
 
+    /// As above, of a key by its parts: eight bytes, in most topics, are one comparison.
+    @inline(__always) func hasKey(
+        _ slot: UInt32, _ start: UnsafeRawPointer, _ count: UInt32
+    ) -> Bool {
+        if shape.fixedKeySize == 8 {
+            // Safe: record and key have the eight bytes.
+            return (record(slot).address + shape.keyOffset).loadUnaligned(as: UInt64.self)
+                == start.loadUnaligned(as: UInt64.self)
+        }
+        return hasKey(slot, UnsafeRawBufferPointer(start: start, count: Int(count)))
+    }
+
     /// Compares two runs of equal length word by word: rows that differ mostly do so early, and
     /// then this is a few instructions where `memcmp` is a call.
     @inline(__always) static func equalWords(
@@ -138,8 +150,7 @@ struct Table: ~Copyable {
         let record = record(slot)
         record.setChange(0, state: RecordState.provisional)
         record.word1 = UInt64(room) << 48 | versionFloor
-        record.sources = SourceSets.empty
-        record.pending = 0
+        record.word2 = SourceSets.empty
         if shape.keyOffset != Record.headerSize {
             record.address.storeBytes(
                 of: 0, toByteOffset: Record.headerSize, as: UInt32.self)
@@ -160,7 +171,8 @@ struct Table: ~Copyable {
 
     // MARK: Applying
 
-    /// Creates or updates the record in `slot`; gives the slot it has now.
+    /// Creates or updates the record in `slot`; gives the slot it has now. Of a record that
+    /// windows hold the sources are not here: who applies the window notes them.
     @inline(__always) mutating func upsert(
         _ slot: UInt32, row: UnsafeRawBufferPointer, sources word: UInt64
     ) -> UInt32 {
@@ -171,13 +183,14 @@ struct Table: ~Copyable {
         let slot = resize(slot, row: row.count)
         let record = record(slot)
         shape.setRow(record, version: version, row: row)
-        record.sources = word
+        if record.pending == 0 { record.word2 = word }
         let offset = changes.append(slot: slot, previous: previous)
         record.setChange(offset, state: RecordState.live)
         return slot
     }
 
-    /// Turns the record in `slot` into a tombstone; gives the slot it has now.
+    /// Turns the record in `slot` into a tombstone; gives the slot it has now. Sources as in
+    /// `upsert`.
     mutating func delete(_ slot: UInt32, reason: UInt8, time: Int64) -> UInt32 {
         let old = record(slot)
         precondition(old.isLive, "only a live record is deleted")
@@ -186,7 +199,7 @@ struct Table: ~Copyable {
         let slot = resize(slot, row: 0)
         let record = record(slot)
         record.word1 = version
-        record.sources = SourceSets.empty
+        if record.pending == 0 { record.word2 = SourceSets.empty }
         let offset = changes.append(slot: slot, previous: previous)
         record.setChange(offset, state: RecordState.tombstone, reason: reason)
         liveRecords -= 1
@@ -263,7 +276,6 @@ struct Table: ~Copyable {
     ) -> UInt32 {
         let slot = slab.allocate(bytes: shape.size(key: key.count, row: row.count))
         let record = record(slot)
-        record.pending = 0
         record.word1 = version
         if shape.keyOffset != Record.headerSize {
             record.address.storeBytes(
@@ -272,7 +284,7 @@ struct Table: ~Copyable {
         (record.address + shape.keyOffset).copyMemory(
             from: key.baseAddress.unsafelyUnwrapped, byteCount: key.count)
         shape.setRow(record, version: version, row: row)
-        record.sources = sources.word(members)
+        record.word2 = sources.word(members)
         index.insert(hash, slot: slot)
         return slot
     }

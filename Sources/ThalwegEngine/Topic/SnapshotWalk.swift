@@ -56,7 +56,10 @@ extension TopicState {
         }
     }
 
-    func capture(_ slot: UInt32, for walk: SnapshotWalk, keepsOffset: Bool) {
+    // Mutating only so that the state is not copied for the call.
+    @inline(never) mutating func capture(
+        _ slot: UInt32, for walk: SnapshotWalk, keepsOffset: Bool
+    ) {
         let record = table.record(slot)
         let offset = record.lastChange
         guard offset > walk.position, offset <= walk.end else { return }
@@ -132,7 +135,7 @@ extension TopicState {
         let offset = record.lastChange
         let key = table.shape.key(record)
         let row = table.shape.row(record)
-        let word = record.sources
+        let word = sources(record)
         let members = SourceSets.isMask(word) ? [] : table.sources.members(word)
         writer.reserve(64 + key.count + row.count + 2 * max(64, members.count))
         writer.integer(offset)

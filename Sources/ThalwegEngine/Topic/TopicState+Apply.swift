@@ -38,7 +38,19 @@ extension TopicState {
             let record = table.record(window.pointee.entries[index].slot)
             window.pointee.answers.append((record.lastChange, record.version))
         }
-        release(window, index)
+        release(window, index, committed: committed(window, index))
+    }
+
+    /// Who asserts the record of an entry when its window is applied.
+    @inline(__always) private func committed(
+        _ window: UnsafeMutablePointer<PendingWindow>, _ index: Int
+    ) -> UInt64 {
+        let entry = window.pointee.entries + index
+        return switch entry.pointee.outcome.net {
+        case .nothing: window.pointee.committed[index]
+        case .upsert, .membership: entry.pointee.sources
+        case .delete: SourceSets.empty
+        }
     }
 
     @inline(__always) private mutating func applyOne(
@@ -51,8 +63,8 @@ extension TopicState {
         case .upsert:
             upsert(slot, row: row(entry), sources: entry.pointee.sources, metadata: index)
         case .membership:
+            // `settle` notes who it is.
             capture(slot, keepsOffset: true)
-            table.record(slot).sources = entry.pointee.sources
         case .delete:
             delete(slot, reason: entry.pointee.outcome.reason, metadata: index)
         }
@@ -101,7 +113,7 @@ extension TopicState {
         case WindowOperation.membership:
             guard slot != 0 else { throw TopicState.strangeEntry("a membership without a record") }
             capture(slot, keepsOffset: true)
-            table.record(slot).sources = table.sources.word(change.sources)
+            table.record(slot).word2 = table.sources.word(change.sources)
         default:
             guard slot != 0, table.record(slot).isLive else {
                 throw TopicState.strangeEntry("a deletion without a record")
@@ -143,7 +155,7 @@ extension TopicState {
     }
 
     /// An exact snapshot is being walked: a record that it has not reached yet is kept as it was.
-    @inline(__always) func capture(_ slot: UInt32, keepsOffset: Bool = false) {
+    @inline(__always) mutating func capture(_ slot: UInt32, keepsOffset: Bool = false) {
         if let snapshot { capture(slot, for: snapshot, keepsOffset: keepsOffset) }
     }
 
@@ -166,17 +178,18 @@ extension TopicState {
         if table.sources.wantsSweep, snapshot?.frozen == nil { sweepSources() }
     }
 
-    private mutating func sweepSources() {
+    mutating func sweepSources() {
         table.sources.beginMarking()
         for part in 0..<KeyIndex.partsInAll {
             table.index.forEach(inPart: part) { slot in
-                table.sources.mark(table.record(slot).sources)
+                table.sources.mark(table.record(slot).word2)
             }
         }
         for number in appliedNumber + 1...openNumber {
             let window = window(number)
             for index in 0..<window.pointee.count {
                 table.sources.mark(window.pointee.entries[index].sources)
+                table.sources.mark(window.pointee.committed[index])
             }
         }
         table.sources.sweep()

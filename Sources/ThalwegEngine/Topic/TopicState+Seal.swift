@@ -25,14 +25,15 @@ extension TopicState {
         let window = open
         writer.begin(kind: .window, topic: id, time: lastTime)
         writer.integer(UInt32(0))
+        let hasMetadata = !window.pointee.metadata.isEmpty
         var net = 0
         for index in 0..<window.pointee.count {
             prefetchRecord(of: index + TopicState.lookahead, in: window)
             let entry = window.pointee.entries + index
-            entry.pointee.outcome.net = netChange(entry)
+            entry.pointee.outcome.net = newestState.netChange(entry)
             guard entry.pointee.outcome.net != .nothing else { continue }
             net += 1
-            encode(entry, metadata: window.pointee.metadata[index])
+            encode(entry, metadata: hasMetadata ? window.pointee.metadata[index] : nil)
         }
         writer.patch(UInt32(net), at: EntryHeader.size)
         return net
@@ -49,30 +50,17 @@ extension TopicState {
         let entry = window.pointee.entries + index
         // The record's row is about as long as the new one.
         let rowCount = entry.pointee.row == nil ? 64 : Int(entry.pointee.rowCount)
-        prefetchLines(
+        TopicState.prefetchLines(
             table.slab.address(entry.pointee.slot), bytes: Record.headerSize + 8 + rowCount)
-        if let row = entry.pointee.row { prefetchLines(row, bytes: rowCount) }
+        if let row = entry.pointee.row { TopicState.prefetchLines(row, bytes: rowCount) }
     }
 
     /// Asks for the cache lines of a run: for the first four, what a usual record has.
-    @inline(__always) func prefetchLines(_ start: UnsafeRawPointer, bytes: Int) {
+    @inline(__always) static func prefetchLines(_ start: UnsafeRawPointer, bytes: Int) {
         thalweg_prefetch(start)
         thalweg_prefetch(start + min(bytes, 64))
         if bytes > 64 { thalweg_prefetch(start + min(bytes, 128)) }
         if bytes > 128 { thalweg_prefetch(start + min(bytes, 192)) }
-    }
-
-    @inline(__always) func netChange(
-        _ entry: UnsafeMutablePointer<PendingEntry>
-    ) -> PendingEntry.Net {
-        let base = base(entry.pointee.slot, behind: entry.pointee.previous)
-        guard entry.pointee.exists else { return base.exists ? .delete : .nothing }
-        guard base.exists else { return .upsert }
-        if let row = entry.pointee.row {
-            let bytes = UnsafeRawBufferPointer(start: row, count: Int(entry.pointee.rowCount))
-            if bytes.count != base.row.count || !Table.equal(bytes, base.row) { return .upsert }
-        }
-        return entry.pointee.sources == base.sources ? .nothing : .membership
     }
 
     @inline(__always) private mutating func encode(
@@ -124,20 +112,23 @@ extension TopicState {
     }
 
     /// The entry is done with: its record forgets it, and goes if nothing else holds it.
+    ///
+    /// - Parameter word: who asserts the record as committed, now that the entry is done with.
     @inline(__always) mutating func release(
-        _ window: UnsafeMutablePointer<PendingWindow>, _ index: Int
+        _ window: UnsafeMutablePointer<PendingWindow>, _ index: Int, committed word: UInt64
     ) {
         let entry = window.pointee.entries + index
         let slot = entry.pointee.slot
         let record = table.record(slot)
         let own = PendingWindow.reference(window: window.pointee.number, index: index)
-        guard record.pending == own else { return }
+        let newest = record.pending
+        if newest != own { return newestState.passOn(word, from: own, newest: newest) }
         // An older window may still hold the record: its entry is the newest again.
         if let previous = self.entry(entry.pointee.previous), previous != entry {
             record.pending = entry.pointee.previous
             return
         }
-        record.pending = 0
+        record.word2 = word
         if record.state == RecordState.provisional { table.removeProvisional(slot) }
     }
 }

@@ -113,7 +113,12 @@ extension TopicState {
         for index in 0..<window.pointee.count {
             let entry = window.pointee.entries + index
             let oldSlot = entry.pointee.slot
-            let key = old.shape.key(old.record(oldSlot))
+            let oldRecord = old.record(oldSlot)
+            // A snapshot may still read the old table: its records are held by nobody any more.
+            if self.entry(entry.pointee.previous) == nil {
+                oldRecord.word2 = window.pointee.committed[index]
+            }
+            let key = old.shape.key(oldRecord)
             let hash = table.hash.hash(key)
             var slot = table.find(key, hash: hash)
             if slot == 0 {
@@ -122,6 +127,7 @@ extension TopicState {
             let record = table.record(slot)
             entry.pointee.slot = slot
             entry.pointee.previous = record.pending
+            if record.pending == 0 { window.pointee.committed[index] = record.word2 }
             record.pending = PendingWindow.reference(window: window.pointee.number, index: index)
             for (source, epoch) in epochs where epoch.marks.contains(oldSlot) {
                 marks[source, default: SlotMarks()].insert(slot)

@@ -40,7 +40,9 @@ struct TopicState: ~Copyable {
     private(set) var openNumber: UInt64 = 1
     private(set) var appliedNumber: UInt64 = 0
     var writer = EntryWriter()
-    var decoded: UnsafeMutablePointer<DecodedWrite>
+    let decoded: UnsafeMutablePointer<DecodedWrite>
+    /// Of the chunk of writes that is being merged.
+    var writeExtras: [WriteExtra] = []
     var counters = TopicCounters()
     /// The time of the last entry cut or applied: times never go back.
     var lastTime: Int64 = 0
@@ -51,8 +53,11 @@ struct TopicState: ~Copyable {
     var tail = TailChanges()
     /// Entries that are applied and whose memory the next ones take: a steady load allocates none.
     private var spareEntries: [[UInt8]] = []
-    /// Kept of them at most: what unusually large windows took is given back.
-    private static let spareEntryBytes = 32 << 20
+    /// Windows and entries whose memory is kept while nobody uses it: what a log that keeps up
+    /// needs. What a slow one needed besides, when it was slow, is given back.
+    private static let mostIdle = 3
+    /// Bytes kept of entries at most: what unusually large windows took is given back.
+    private static let mostSpareBytes = 32 << 20
     var snapshot: SnapshotWalk?
     /// The window of the newest truncation.
     var truncation: UInt64 = 0
@@ -94,7 +99,6 @@ struct TopicState: ~Copyable {
             if number > 0 { idle.append(allWindows + number) }
         }
         decoded = .allocate(capacity: DecodedWrite.chunk)
-        decoded.initialize(repeating: DecodedWrite(), count: DecodedWrite.chunk)
         allWindows[0].open(number: 1)
         noteOptions()
     }
@@ -131,12 +135,15 @@ struct TopicState: ~Copyable {
     var bytes: Int {
         var bytes = table.bytes + history.bytes + sessions.bytes + queue.openBytes
         bytes += program?.running.figures.memoryBytes ?? 0
-        bytes += spareEntries.reduce(0) { $0 + $1.capacity }
+        bytes += spareEntryBytes + windowBytes
         if !epochs.isEmpty { bytes += epochBytes }
-        for number in 0..<Int(TopicState.ring) {
-            bytes += allWindows[number].bytes
-        }
         return bytes
+    }
+
+    var spareEntryBytes: Int { spareEntries.reduce(0) { $0 + $1.capacity } }
+
+    var windowBytes: Int {
+        (0..<Int(TopicState.ring)).reduce(0) { $0 + allWindows[$1].bytes }
     }
 
     mutating func openNext() {
@@ -151,6 +158,8 @@ struct TopicState: ~Copyable {
     mutating func finishWindow() {
         appliedNumber += 1
         idle.append(window(appliedNumber))
+        // The last ones are those that are opened again next.
+        for number in 0..<max(0, idle.count - TopicState.mostIdle) { idle[number].pointee.shrink() }
     }
 
     // MARK: Entries
@@ -165,56 +174,39 @@ struct TopicState: ~Copyable {
 
     /// Takes back an entry that is applied. If somebody else still has it, using it makes a copy.
     mutating func recycle(_ entry: [UInt8]) {
-        let kept = spareEntries.reduce(entry.capacity) { $0 + $1.capacity }
-        guard kept <= TopicState.spareEntryBytes else { return }
+        guard spareEntries.count < TopicState.mostIdle,
+            spareEntryBytes + entry.capacity <= TopicState.mostSpareBytes
+        else { return }
         spareEntries.append(entry)
-    }
-
-    /// The in-flight entry that a reference names; `nil` where its window is applied.
-    @inline(__always) func entry(_ reference: UInt32) -> UnsafeMutablePointer<PendingEntry>? {
-        guard reference != 0 else { return nil }
-        let age = (openNumber &- UInt64(reference >> 24)) & 0xff
-        let number = openNumber &- age
-        guard number > appliedNumber, number <= openNumber else { return nil }
-        return window(number).pointee.entries + PendingWindow.index(reference)
     }
 
     // MARK: The newest state of a record, committed or not
 
-    /// What a record is, seen from behind `previous`: its newest entry there, else the table.
-    @inline(__always) func base(_ slot: UInt32, behind previous: UInt32) -> RecordView {
-        if isTruncating { return baseBehindTruncation(previous) }
-        if let entry = entry(previous) { return view(entry) }
-        let record = table.record(slot)
-        guard record.isLive else { return RecordView(exists: false, sources: 0, row: .empty) }
-        return RecordView(exists: true, sources: record.sources, row: table.shape.row(record))
+    @inline(__always) var newestState: NewestState {
+        NewestState(
+            windows: windows, openNumber: openNumber, appliedNumber: appliedNumber,
+            truncation: truncation, slab: table.slab.base, shape: table.shape)
     }
 
-    @inline(never) private func baseBehindTruncation(_ previous: UInt32) -> RecordView {
-        let missing = RecordView(exists: false, sources: 0, row: .empty)
-        guard let entry = entry(previous) else { return missing }
-        let age = (openNumber &- UInt64(previous >> 24)) & 0xff
-        return openNumber &- age > truncation ? view(entry) : missing
+    /// The in-flight entry that a reference names; `nil` where its window is applied.
+    @inline(__always) func entry(_ reference: UInt32) -> UnsafeMutablePointer<PendingEntry>? {
+        newestState.entry(reference)
     }
 
-    @inline(__always) func view(_ entry: UnsafeMutablePointer<PendingEntry>) -> RecordView {
-        RecordView(
-            exists: entry.pointee.exists, sources: entry.pointee.sources, row: row(entry))
+    /// Who asserts the record as committed.
+    @inline(__always) func sources(_ record: Record) -> UInt64 {
+        newestState.sources(record)
+    }
+
+    /// The newest state of the record in `slot`, in-flight windows included.
+    @inline(__always) func newest(_ slot: UInt32) -> RecordView {
+        newestState.view(slot)
     }
 
     @inline(__always) func row(
         _ entry: UnsafeMutablePointer<PendingEntry>
     ) -> UnsafeRawBufferPointer {
-        if let row = entry.pointee.row {
-            return UnsafeRawBufferPointer(start: row, count: Int(entry.pointee.rowCount))
-        }
-        return baseRow(entry)
-    }
-
-    @inline(never) private func baseRow(
-        _ entry: UnsafeMutablePointer<PendingEntry>
-    ) -> UnsafeRawBufferPointer {
-        base(entry.pointee.slot, behind: entry.pointee.previous).row
+        newestState.row(entry)
     }
 
     /// The record moved to `slot`: its in-flight entries follow, and what epochs know of it.
@@ -226,13 +218,6 @@ struct TopicState: ~Copyable {
             reference = entry.pointee.previous
         }
     }
-}
-
-/// What a record is at some point between the table and the newest write.
-struct RecordView {
-    var exists: Bool
-    var sources: UInt64
-    var row: UnsafeRawBufferPointer
 }
 
 extension UnsafeRawBufferPointer {

@@ -25,7 +25,9 @@ extension TopicState {
     mutating func dropSealed(_ refusal: ThalwegError) -> [Completion] {
         precondition(isOpenEmpty, "nothing was merged since")
         let window = window(openNumber - 1)
-        for index in 0..<window.pointee.count { release(window, index) }
+        for index in 0..<window.pointee.count {
+            release(window, index, committed: window.pointee.committed[index])
+        }
         let tickets = window.pointee.tickets
         window.pointee.tickets = []
         window.pointee.open(number: openNumber - 1)

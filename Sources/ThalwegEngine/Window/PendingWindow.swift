@@ -12,6 +12,8 @@
 //   1. `record.pending` refers to the newest entry of the record; `previous` of an entry to the
 //      one before it. A reference whose window is not in flight means "no entry".
 //   2. Entry n's address does not change while n is filled in: growing happens between writes.
+//   3. A record that windows hold has a reference where its source set was. The set is in
+//      `committed`, beside the record's oldest entry in flight, until that window is done.
 import ThalwegModel
 
 /// One record's outcome in one window.
@@ -62,8 +64,11 @@ struct PendingWindow: ~Copyable {
     /// Windows of a topic are numbered 1, 2, 3….
     private(set) var number: UInt64 = 0
     private(set) var entries: UnsafeMutablePointer<PendingEntry>
+    /// Of each entry that is its record's oldest in flight, who asserts the record as committed.
+    private(set) var committed: UnsafeMutablePointer<UInt64>
     private(set) var count = 0
-    private var capacity = 8
+    private var capacity = PendingWindow.leastCapacity
+    private static let leastCapacity = 8
     private var arena = Arena()
     /// Metadata of the last write to an entry that brought some.
     var metadata: [Int: [UInt8]] = [:]
@@ -85,17 +90,19 @@ struct PendingWindow: ~Copyable {
     static let limit = 1 << 24 - 2
 
     init() {
-        entries = .allocate(capacity: capacity)
+        entries = .allocate(capacity: PendingWindow.leastCapacity)
+        committed = .allocate(capacity: PendingWindow.leastCapacity)
     }
 
     deinit {
         entries.deallocate()
+        committed.deallocate()
     }
 
     /// Somebody wants an answer for each write.
     var wantsAnswers: Bool { tickets.contains { !$0.each.isEmpty } }
 
-    var bytes: Int { capacity * MemoryLayout<PendingEntry>.stride + arena.bytes }
+    var bytes: Int { capacity * (MemoryLayout<PendingEntry>.stride + 8) + arena.bytes }
 
     /// Bytes of its rows, those included that were replaced.
     var rowBytes: Int { arena.usedBytes }
@@ -109,6 +116,18 @@ struct PendingWindow: ~Copyable {
         openedAt = 0
         isEmpty = false
         isTruncation = false
+    }
+
+    /// Gives the memory of past windows back: this one is not needed as long as others are idle.
+    mutating func shrink() {
+        arena = Arena()
+        guard capacity > PendingWindow.leastCapacity else { return }
+        count = 0
+        capacity = PendingWindow.leastCapacity
+        entries.deallocate()
+        entries = .allocate(capacity: capacity)
+        committed.deallocate()
+        committed = .allocate(capacity: capacity)
     }
 
     /// The form that `record.pending` and `previous` keep.
@@ -128,20 +147,27 @@ struct PendingWindow: ~Copyable {
         larger.moveInitialize(from: entries, count: count)
         entries.deallocate()
         entries = larger
+        let words = UnsafeMutablePointer<UInt64>.allocate(capacity: capacity)
+        words.moveInitialize(from: committed, count: count)
+        committed.deallocate()
+        committed = words
     }
 
-    @inline(__always) mutating func append(_ entry: PendingEntry) -> Int {
+    /// - Parameter word: who asserts the record as committed, where no older entry knows it.
+    @inline(__always) mutating func append(_ entry: PendingEntry, committed word: UInt64) -> Int {
         // Safe: the caller has reserved.
         entries.advanced(by: count).initialize(to: entry)
+        committed.advanced(by: count).initialize(to: word)
         count += 1
         return count - 1
     }
 
     /// Makes the entry's row a run of `count` bytes of the arena, keeping nothing of the old one.
-    @inline(__always) mutating func takeRow(_ index: Int, count: Int) -> UnsafeMutableRawPointer {
-        let entry = entries + index
+    @inline(__always) mutating func takeRow(
+        _ entry: UnsafeMutablePointer<PendingEntry>, count: Int
+    ) -> UnsafeMutableRawPointer {
         if let row = entry.pointee.row, count <= Int(entry.pointee.rowUnits) << 3 {
-            entry.pointee.rowCount = Int32(count)
+            entry.pointee.rowCount = Int32(truncatingIfNeeded: count)
             return row
         }
         let row = arena.allocate(count)

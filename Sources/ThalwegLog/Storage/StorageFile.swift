@@ -34,7 +34,8 @@ extension StorageFile {
     }
 
     /// Writes everything, continuing short writes.
-    func writeFully(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(ThalwegError) {
+    package func writeFully(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(ThalwegError)
+    {
         var done = 0
         while done < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])

@@ -25,6 +25,22 @@ extension CatalogLoop {
         liveness = Liveness()
         for request in requests { request(Leadership.notCommitted) }
         lost()
+        tellLost()
+    }
+
+    /// Calls back once: when this node does not lead, or has led on for so long.
+    func whenLost(within patience: TimeAmount, _ done: @escaping @Sendable () -> Void) {
+        loop.assertInEventLoop()
+        guard leadership.term != nil else { return done() }
+        awaitingLoss.append(done)
+        loop.scheduleTask(in: patience) { [self] in tellLost() }
+    }
+
+    func tellLost() {
+        loop.assertInEventLoop()
+        let waiting = awaitingLoss
+        awaitingLoss = []
+        for done in waiting { done() }
     }
 
     /// A snapshot of another node takes the place of the state.

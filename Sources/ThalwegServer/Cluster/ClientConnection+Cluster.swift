@@ -1,25 +1,25 @@
 import NIOCore
-import ThalwegLog
 import ThalwegModel
 import ThalwegWire
 
-// What clients ask about the cluster. This node is none's member.
-
+// What clients ask about the cluster.
 extension ClientConnection {
     func clusterStatus(_ requestID: UInt32) {
-        let statistics = node.log.statistics
-        answer(
-            ClusterInfo.alone(
-                committedIndex: statistics.durableIndex, appliedIndex: statistics.durableIndex,
-                lastIndex: statistics.lastIndex),
-            requestID)
+        node.clusterInfo { [self] result in
+            switch result {
+            case .success(let info): answer(info, requestID)
+            case .failure(let error): refuse(error, requestID)
+            }
+        }
     }
 
-    func changeMembers(
-        _ action: ChangeMembers.Action, _ requestID: UInt32
-    ) throws(ThalwegError) {
-        throw ThalwegError(
-            .notSupported, "this node is no member of a cluster",
-            advice: "ask a node that is; see docs/cluster.md")
+    func changeMembers(_ action: ChangeMembers.Action, _ requestID: UInt32) {
+        guard let loop = channel?.eventLoop else { return }
+        node.change(action, on: loop) { [self] result in
+            switch result {
+            case .success: answer(Okay(), requestID)
+            case .failure(let error): refuse(error, requestID)
+            }
+        }
     }
 }

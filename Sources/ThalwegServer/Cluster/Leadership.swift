@@ -37,8 +37,9 @@ enum Leadership: Sendable {
                 advice: "try again soon, here or at another node")
         }
         return ThalwegError(
-            .notLeader, "this node does not lead, node \(leader.id) at \(leader.address) does",
-            advice: "go there; this node serves reads")
+            .notLeader, "this node does not lead, node \(leader.id) does",
+            advice: "go there; this node serves reads",
+            address: leader.clientAddress.isEmpty ? nil : leader.clientAddress)
     }
 
     /// For what was under way when a node ceased to lead.

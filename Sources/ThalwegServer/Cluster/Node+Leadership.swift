@@ -42,6 +42,26 @@ extension Node {
     /// This node among the members; `nil` for one that stands alone.
     var identity: NodeID? { (log as? ReplicatedLog)?.id }
 
+    // MARK: Handing over
+
+    /// Hands leadership to the voter that is furthest, so that writes need not wait until the others
+    /// miss this node. Returns when that is done, or has taken as long as an election.
+    func handOver() async {
+        guard let log = log as? ReplicatedLog, let cluster = options.cluster else { return }
+        let patience = Int64(cluster.replica.consensus.electionMilliseconds)
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            catalog.loop.execute { [catalog] in
+                catalog.whenLost(within: .milliseconds(patience)) { continuation.resume() }
+                guard catalog.leadership.term != nil else { return }
+                log.transfer(to: .none) { result in
+                    // Nobody could take over.
+                    guard case .failure = result else { return }
+                    catalog.loop.execute { catalog.tellLost() }
+                }
+            }
+        }
+    }
+
     // MARK: Another node's snapshot
 
     /// Loads a snapshot beside the state and puts it in its place, before this returns. Readers are

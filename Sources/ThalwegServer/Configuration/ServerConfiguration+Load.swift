@@ -27,6 +27,8 @@ extension ServerConfiguration {
             ).prefixKeys(with: "thalweg"),
         ]
         if let file { providers.append(try await provider(of: file)) }
+        let given = ConfigReader(providers: providers)
+        configuration.isListenGiven = given.stringArray(forKey: "listen") != nil
         providers.append(
             InMemoryProvider(name: "defaults", values: provided(configuration.values)))
         let reader = ConfigReader(providers: providers)

@@ -1,6 +1,9 @@
 /// A server's options and how it logs: what a configuration file, the environment and flags set.
 public struct ServerConfiguration: Sendable {
     public var options = ServerOptions()
+    public var cluster = ClusterSettings()
+    /// Somebody said where to listen; otherwise a node of a cluster listens where it did before.
+    public var isListenGiven = false
     public var logFormat = LogLineFormat.automatic
     /// `trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`.
     public var logLevel = "info"

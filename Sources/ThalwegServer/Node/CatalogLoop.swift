@@ -31,6 +31,8 @@ final class CatalogLoop: @unchecked Sendable {
     var led: () -> Void = {}
     /// Called when it leads no longer.
     var lost: () -> Void = {}
+    /// Who waits for that, once.
+    var awaitingLoss: [@Sendable () -> Void] = []
     /// Called when there may be other system topics than before.
     var systemTopicsChanged: () -> Void = {}
 

@@ -13,6 +13,8 @@ struct SnapshotState {
     var bytesBefore: UInt64 = 0
     /// What the partitions held when the last one began.
     var stateBytes: UInt64 = 0
+    /// Why the last one was not finished.
+    var failure: ThalwegError?
 }
 
 extension Node {
@@ -33,6 +35,22 @@ extension Node {
         if isDue { beginSnapshot(at: index) }
     }
 
+    /// Takes a snapshot although none is due, unless one is being taken. On the log's thread, behind
+    /// the entry of `index` and before any that comes after it.
+    func snapshotNow(at index: UInt64) {
+        let written = log.statistics.payloadBytes
+        let isFirst = snapshots.withLock { state in
+            guard !state.isRunning else { return false }
+            state.failure = nil
+            guard index > log.statistics.snapshotIndex else { return false }
+            state.isRunning = true
+            state.bytesBefore = state.bytesAtLast
+            state.bytesAtLast = written
+            return true
+        }
+        if isFirst { beginSnapshot(at: index) }
+    }
+
     /// On the log's thread, right behind the batch that ends with `index`: the loops get this
     /// message after that batch and before the next, so all fix the same place.
     private func beginSnapshot(at index: UInt64) {
@@ -44,6 +62,7 @@ extension Node {
             guard error.code == .notYet else { return endSnapshot(error) }
             return snapshots.withLock { state in
                 state.isRunning = false
+                state.failure = error
                 state.bytesAtLast = state.bytesBefore
             }
         }
@@ -92,6 +111,9 @@ extension Node {
                 partition.loop.execute { partition.removeForgottenHistory() }
             }
         }
-        snapshots.withLock { $0.isRunning = false }
+        snapshots.withLock { state in
+            state.isRunning = false
+            state.failure = error
+        }
     }
 }

@@ -56,7 +56,8 @@ final class Node: @unchecked Sendable {
         // A snapshot must be all that another node needs, so in a cluster it holds the histories.
         let library =
             options.cluster == nil
-            ? ShelfLibrary(try HistoryShelf(directory: options.dataDirectory), logger: logger) : nil
+            ? ShelfLibrary(
+                try HistoryShelf(directory: options.dataDirectory), logger: logger) : nil
         let recovery = try Recovery(
             opened, loops: eventLoops, options: options, library: library, programs: programs,
             logger: logger)

@@ -59,7 +59,7 @@ extension ClientConnection {
             case .clusterStatus:
                 clusterStatus(requestID)
             case .changeMembers:
-                try changeMembers(try ChangeMembers(payload).action, requestID)
+                changeMembers(try ChangeMembers(payload).action, requestID)
             case .deployProgram:
                 deployProgram(try DeployProgram(payload), requestID)
             case .removeProgram:

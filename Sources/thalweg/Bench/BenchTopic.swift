@@ -8,6 +8,9 @@ struct BenchTopic: ParsableCommand {
         abstract: "Clients write to one topic that keeps every write, and wait for each commit.",
         discussion: "A first row has one client with one message in flight.")
 
+    @Option(help: "Nodes that keep the topic, some rows each: 1,3,5,7.")
+    var nodes = "1"
+
     @Option(help: "Clients that write at the same time, one row each: 1,3,5.")
     var clients = "1,3,5"
 
@@ -28,14 +31,8 @@ struct BenchTopic: ParsableCommand {
     func run() throws {
         var options = StreamOptions()
         options.server = try common.serverOptions
-        options.clients = try clients.split(separator: ",").map { text in
-            guard let count = Int(text) else {
-                throw ThalwegError(
-                    .invalidConfiguration, "'\(text)' is not a number of clients",
-                    advice: "write numbers with commas between them, such as 1,3,5")
-            }
-            return count
-        }
+        options.nodes = try BenchTopic.numbers(nodes, of: "nodes")
+        options.clients = try BenchTopic.numbers(clients, of: "clients")
         if let messages { options.messages = messages }
         if let inFlight { options.inFlight = inFlight }
         if let valueBytes { options.valueBytes = valueBytes }
@@ -43,5 +40,16 @@ struct BenchTopic: ParsableCommand {
         options.quiet = common.quiet
         options.commandLine = CommandLine.arguments
         try common.publish(try runStream(options))
+    }
+
+    private static func numbers(_ text: String, of what: String) throws -> [Int] {
+        try text.split(separator: ",").map { text in
+            guard let count = Int(text) else {
+                throw ThalwegError(
+                    .invalidConfiguration, "'\(text)' is not a number of \(what)",
+                    advice: "write numbers with commas between them, such as 1,3,5")
+            }
+            return count
+        }
     }
 }

@@ -15,6 +15,9 @@ struct BenchWrite: ParsableCommand {
     @Flag(help: "Subscribers ask for the row before each change.")
     var includePrev = false
 
+    @Option(help: "Nodes: more than one is a cluster on this machine, and then one alone.")
+    var nodes = 1
+
     @Flag(help: "Measure a server that reads and discards with the same load.")
     var sink = false
 
@@ -27,6 +30,7 @@ struct BenchWrite: ParsableCommand {
     func run() throws {
         var options = WriteOptions()
         options.server = try common.serverOptions
+        options.server.nodes = nodes
         try load.apply(to: &options.load)
         options.duration = try common.length(or: options.duration)
         options.windowMilliseconds = common.window

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import ThalwegLog
 import ThalwegModel
 
 /// A TCP proxy on loopback that cuts connections when a test says so, or after as many bytes as a
@@ -11,6 +12,8 @@ final class CuttingProxy: Sendable {
         var toClient: Int?
         /// The cut is a reset, instead of an end.
         var resets = false
+        /// There is no cut: what comes behind those bytes is not read until the proxy cuts all.
+        var stalls = false
 
         static let none = Plan()
     }
@@ -49,6 +52,9 @@ final class CuttingProxy: Sendable {
 
     /// Connections that were cut so far.
     var cuts: Int { state.withLock { $0.cuts } }
+
+    /// Connections that were opened so far.
+    var connections: Int { state.withLock { $0.lastLink } }
 
     /// New connections go there.
     func aim(at target: String) {
@@ -135,7 +141,7 @@ private final class Link: Sendable {
 
     private let client: Int32
     private let server: Int32
-    private let state = Mutex(State())
+    private let state = Monitor(State())
     private let ended: @Sendable (_ wasCut: Bool) -> Void
 
     init(client: Int32, server: Int32, ended: @escaping @Sendable (Bool) -> Void) {
@@ -152,15 +158,15 @@ private final class Link: Sendable {
 
     func start(_ plan: CuttingProxy.Plan) {
         Thread.detachNewThread { [self] in
-            pump(from: client, to: server, plan.toServer, plan.resets)
+            pump(from: client, to: server, plan.toServer, plan)
         }
         Thread.detachNewThread { [self] in
-            pump(from: server, to: client, plan.toClient, plan.resets)
+            pump(from: server, to: client, plan.toClient, plan)
         }
     }
 
     func cut(resets: Bool) {
-        state.withLock { state in
+        state.change { state in
             guard !state.isClosed else { return }
             state.wasCut = true
             for descriptor in [client, server] {
@@ -175,7 +181,7 @@ private final class Link: Sendable {
         }
     }
 
-    private func pump(from: Int32, to: Int32, _ budget: Int?, _ resets: Bool) {
+    private func pump(from: Int32, to: Int32, _ budget: Int?, _ plan: CuttingProxy.Plan) {
         var left = budget ?? .max
         var bytes = [UInt8](repeating: 0, count: 16_384)
         while true {
@@ -185,10 +191,13 @@ private final class Link: Sendable {
             left -= part
             let isSent = bytes[..<part].withUnsafeBytes { Link.sendAll($0, to) }
             guard isSent else { break }
-            if left == 0 {
-                cut(resets: resets)
-                break
+            guard left == 0 else { continue }
+            if plan.stalls {
+                state.wait { $0.wasCut ? () : nil }
+            } else {
+                cut(resets: plan.resets)
             }
+            break
         }
         shutdown(to, Int32(SHUT_WR))
         end()

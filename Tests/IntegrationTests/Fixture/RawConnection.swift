@@ -76,7 +76,7 @@ final class RawConnection {
         }
     }
 
-    private func receive(_ count: Int) throws -> [UInt8]? {
+    func receive(_ count: Int) throws -> [UInt8]? {
         var bytes: [UInt8] = []
         while bytes.count < count {
             var part = [UInt8](repeating: 0, count: count - bytes.count)

@@ -19,8 +19,12 @@ final class TestCluster: Sendable {
 
     init(_ count: Int, _ change: @escaping Change = { _ in }) {
         founders = Membership(
-            (1...count).map { Member(NodeID(UInt64($0)), address: "node\($0)") })
+            (1...count).map { TestCluster.member(NodeID(UInt64($0))) })
         self.change = change
+    }
+
+    static func member(_ id: NodeID) -> Member {
+        Member(id, address: "node\(id)", clientAddress: "client\(id):1")
     }
 
     // MARK: Nodes
@@ -78,6 +82,25 @@ final class TestCluster: Sendable {
         try #require(try server(id).server.replicatedLog)
     }
 
+    /// Asks for a change of the members until the answer is yes: one is refused while another is
+    /// under way, or a member has not caught up.
+    func change(
+        _ leader: NodeID, _ ask: (ReplicatedLog, @escaping ReplicatedLog.Answer) -> Void
+    ) async throws {
+        let log = try log(leader)
+        _ = try await eventually("a change of the members") {
+            let answer = await withCheckedContinuation { continuation in
+                ask(log) { continuation.resume(returning: $0) }
+            }
+            switch answer {
+            case .success: return true
+            case .failure(let error):
+                guard error.code == .membershipBusy else { throw error }
+                return nil
+            }
+        }
+    }
+
     // MARK: Clients
 
     /// A client that may write, and the node that lets it.
@@ -113,7 +136,8 @@ final class TestCluster: Sendable {
     func hashes(_ topic: String, at offset: Offset) async throws -> Set<UInt64> {
         var hashes: Set<UInt64> = []
         for id in nodes {
-            let client = try await reader(id)
+            // A node that takes over another's state ends its connections.
+            let client = try await TestServer.connectLasting(try server(id).address, .readOnly)
             let hashed = try await eventually("node \(id) has applied \(offset)") {
                 do throws(ThalwegError) {
                     let hashed = try await client.hashTopic(topic)

@@ -1,0 +1,136 @@
+import Foundation
+import Glibc
+import ThalwegModel
+import ThalwegWire
+
+/// What the nodes of a scenario are.
+struct ClusterShape {
+    var nodes: Int
+    /// For `thalweg serve`; nil for its defaults.
+    var electionTimeout: String?
+    var heartbeat: String?
+    /// The command that the nodes are; nil for the running one.
+    var executable: String?
+    /// A folder on the disk that the logs are to be on; nil for the system's temporary one.
+    var scratchFolder: String?
+    /// What stands between `serve` and the scenario's own arguments.
+    var arguments: [String] = []
+}
+
+/// The nodes of a scenario: processes of this machine on ports of their own, with data folders that
+/// go with them.
+final class ClusterProcesses {
+    private struct Place {
+        let data: String
+        let endpoint: Endpoint
+        let peers: Endpoint
+    }
+
+    private let shape: ClusterShape
+    private let scratch: URL
+    private let places: [Place]
+    private var processes: [ServerProcess?] = []
+
+    /// Starts the nodes and waits until all are voters.
+    init(_ shape: ClusterShape) throws {
+        self.shape = shape
+        let parent =
+            shape.scratchFolder.map { URL(fileURLWithPath: $0, isDirectory: true) }
+            ?? FileManager.default.temporaryDirectory
+        scratch = parent.appendingPathComponent("thalweg-cluster-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
+        let ports = try Self.freePorts(2 * shape.nodes)
+        places = (0..<shape.nodes).map { [scratch] number in
+            Place(
+                data: scratch.appendingPathComponent("node\(number + 1)").path,
+                endpoint: Endpoint(host: "127.0.0.1", port: ports[2 * number]),
+                peers: Endpoint(host: "127.0.0.1", port: ports[2 * number + 1]))
+        }
+        processes = Array(repeating: nil, count: shape.nodes)
+        for number in places.indices {
+            try start(
+                number,
+                ["--listen", "\(places[number].endpoint)"]
+                    + ["--cluster-listen", "\(places[number].peers)"]
+                    + (number == 0 ? ["--cluster-init"] : ["--join", "\(places[0].endpoint)"]))
+        }
+        try awaitWhole()
+    }
+
+    deinit {
+        stop()
+        // A folder that cannot be removed is left to the system's cleaning of temporary files.
+        try? FileManager.default.removeItem(at: scratch)
+    }
+
+    var endpoints: [Endpoint] { places.map(\.endpoint) }
+    /// Of the nodes that run.
+    var processIDs: [Int32] { processes.compactMap { $0?.processID } }
+
+    /// Starts a node on the data that it has; flags are not needed any more.
+    func start(_ number: Int, _ arguments: [String] = []) throws {
+        var flags =
+            ["serve"] + shape.arguments
+            + ["--data", places[number].data, "--json-ready", "--log-level", "error"]
+        if let timeout = shape.electionTimeout { flags += ["--election-timeout", timeout] }
+        if let heartbeat = shape.heartbeat { flags += ["--heartbeat", heartbeat] }
+        processes[number] = try ServerProcess(
+            executable: shape.executable
+                ?? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"),
+            arguments: flags + arguments, scratch: scratch)
+    }
+
+    /// kill -9. Gives the moment.
+    func crash(_ number: Int) -> UInt64 {
+        let killedAt = monotonicNanoseconds()
+        processes[number]?.crash()
+        processes[number] = nil
+        return killedAt
+    }
+
+    func stop() {
+        for process in processes { process?.stop() }
+        processes = Array(repeating: nil, count: places.count)
+    }
+
+    // MARK: Looking
+
+    func info(_ number: Int) throws -> ClusterInfo {
+        try BenchConnection(places[number].endpoint, claim: .readOnly, name: "bench")
+            .request(ClusterStatusRequest(), answer: ClusterInfo.self)
+    }
+
+    /// The node that says of itself that it leads; nil while none does.
+    func leader() -> Int? {
+        processes.indices.first { number in
+            processes[number] != nil && (try? info(number))?.role == .leader
+        }
+    }
+
+    /// Waits until every node votes and has nearly everything.
+    func awaitWhole() throws {
+        let deadline = monotonicNanoseconds() + 120_000_000_000
+        while monotonicNanoseconds() < deadline {
+            if let leader = leader(), let info = try? info(leader), isWhole(info) { return }
+            usleep(20_000)
+        }
+        throw ThalwegError(
+            .timedOut, "the nodes did not come together within two minutes",
+            advice: "look into their logs with --scratch")
+    }
+
+    private func isWhole(_ info: ClusterInfo) -> Bool {
+        info.members.count == places.count
+            && info.members.allSatisfy { member in
+                member.isVoter && (member.matchIndex ?? 0) + 100 >= info.committedIndex
+            }
+    }
+
+    /// Ports that nobody has now.
+    private static func freePorts(_ count: Int) throws -> [UInt16] {
+        let sockets = try (0..<count).map { _ in
+            try TCPSocket.listen(on: Endpoint(host: "127.0.0.1", port: 0))
+        }
+        return sockets.map(\.localPort)
+    }
+}

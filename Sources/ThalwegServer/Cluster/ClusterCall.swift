@@ -1,0 +1,165 @@
+import NIOCore
+import NIOPosix
+import ThalwegModel
+import ThalwegWire
+
+/// One request to another node's listener for clients, over a connection of its own: how a node that
+/// is no member yet asks to be one.
+enum ClusterCall {
+    static let timeout = TimeAmount.seconds(10)
+
+    /// The cluster as the first of `addresses` that answers knows it. Throws the last one's error.
+    static func status(of addresses: [String]) async throws(ThalwegError) -> ClusterInfo {
+        var failure = ThalwegError(
+            .invalidConfiguration, "there is no node to ask", advice: "name one with --join")
+        for address in addresses {
+            do throws(ThalwegError) {
+                return try await ask(address, ClusterStatusRequest(), ClusterInfo.self)
+            } catch {
+                failure = error
+            }
+        }
+        throw failure
+    }
+
+    /// Throws what the server answers, and `connection_lost`, `timed_out`.
+    static func ask<Reply: Message>(
+        _ address: String, _ message: some Message, _ reply: Reply.Type
+    ) async throws(ThalwegError) -> Reply {
+        let target = try ListenAddress(address)
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let frame = try Frame.bytes(message, requestID: Handler.requestID)
+        let promise = loop.makePromise(of: [UInt8].self)
+        let bootstrap = ClientBootstrap(group: loop)
+            .connectTimeout(.seconds(3))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        Handler(frame, Reply.frameType, address, promise))
+                }
+            }
+        do {
+            switch target {
+            case .tcp(let host, let port):
+                _ = try await bootstrap.connect(host: host, port: port).get()
+            case .unix(let path):
+                _ = try await bootstrap.connect(unixDomainSocketPath: path).get()
+            }
+        } catch {
+            let error = ThalwegError(
+                .connectionLost, "nobody answers at \(address): \(error)",
+                advice: "check the address, and that the node runs")
+            promise.fail(error)
+            throw error
+        }
+        let payload: [UInt8]
+        do {
+            payload = try await promise.futureResult.get()
+        } catch let error as ThalwegError {
+            throw error
+        } catch {
+            throw ThalwegError(.connectionLost, "the request to \(address) failed: \(error)")
+        }
+        return try payload.withUnsafeBytes { bytes in
+            Result { () throws(ThalwegError) in try Reply(bytes) }
+        }.get()
+    }
+
+    /// HELLO, the request when it is welcomed, and the answer's payload for the promise.
+    private final class Handler: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        typealias OutboundOut = ByteBuffer
+
+        static let requestID: UInt32 = 2
+
+        private let request: [UInt8]
+        private let expected: FrameType
+        private let address: String
+        private var promise: EventLoopPromise<[UInt8]>?
+        private var partial: [UInt8] = []
+
+        init(
+            _ request: [UInt8], _ expected: FrameType, _ address: String,
+            _ promise: EventLoopPromise<[UInt8]>
+        ) {
+            self.request = request
+            self.expected = expected
+            self.address = address
+            self.promise = promise
+        }
+
+        func channelActive(context: ChannelHandlerContext) {
+            let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+            context.eventLoop.scheduleTask(in: ClusterCall.timeout) {
+                let (handler, context) = bound.value
+                handler.finish(
+                    .failure(ThalwegError(.timedOut, "\(handler.address) did not answer in time")),
+                    context)
+            }
+            do throws(ThalwegError) {
+                let hello = Hello(clientName: "thalweg node", claim: .readOnly)
+                send(try Frame.bytes(hello, requestID: 1), context)
+            } catch {
+                finish(.failure(error), context)
+            }
+        }
+
+        func channelInactive(context: ChannelHandlerContext) {
+            finish(
+                .failure(
+                    ThalwegError(.connectionLost, "\(address) closed the connection")), context)
+        }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) {
+            finish(
+                .failure(
+                    ThalwegError(.connectionLost, "the connection to \(address) failed: \(error)")),
+                context)
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            partial += unwrapInboundIn(data).readableBytesView
+            let bytes = partial
+            do throws(ThalwegError) {
+                let consumed = try bytes.withUnsafeBytes { bytes in
+                    Result { () throws(ThalwegError) in
+                        var splitter = FrameSplitter(bytes)
+                        while let frame = try splitter.next() { try take(frame, context) }
+                        return splitter.consumed
+                    }
+                }.get()
+                partial.removeFirst(consumed)
+            } catch {
+                finish(.failure(error), context)
+            }
+        }
+
+        private func take(
+            _ frame: ReceivedFrame, _ context: ChannelHandlerContext
+        ) throws(ThalwegError) {
+            switch (frame.header.type, frame.header.requestID) {
+            case (.error, _): throw try ErrorMessage(frame.payload).error
+            case (.welcome, 1): send(request, context)
+            case (expected, Self.requestID): finish(.success(Array(frame.payload)), context)
+            default:
+                throw ThalwegError(
+                    .invalidFrame, "\(address) answers with frame type \(frame.header.rawType)",
+                    advice: "is a Thalweg server of this version there?")
+            }
+        }
+
+        private func send(_ bytes: [UInt8], _ context: ChannelHandlerContext) {
+            let buffer = context.channel.allocator.buffer(bytes: bytes)
+            context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        }
+
+        private func finish(
+            _ result: Result<[UInt8], any Error>, _ context: ChannelHandlerContext
+        ) {
+            guard let promise else { return }
+            self.promise = nil
+            promise.completeWith(result)
+            context.close(promise: nil)
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import Foundation
+import ThalwegCluster
+import ThalwegLog
+import ThalwegModel
+
+/// What a data directory knows of its cluster: `cluster.json`, written when the node founds or
+/// joins one. From then on the directory alone says what the node is.
+struct ClusterFile: Sendable, Hashable {
+    static let name = "cluster.json"
+
+    /// How far the node has come.
+    enum State: String, Codable, Sendable {
+        /// Its log begins with itself as the only member, when it is made.
+        case founding
+        /// It asks those of `through` to let it in.
+        case joining
+        /// It is let in as a learner, and asks to be a voter.
+        case catchingUp
+        /// It is what it should be. A directory without a log is a loss from here on.
+        case member
+    }
+
+    var cluster: UInt64
+    var node: NodeID
+    var state: State
+    /// It shall stay a learner.
+    var staysLearner = false
+    /// Addresses of nodes for clients, to be asked for the way in.
+    var through: [String] = []
+    /// Where this node listens for clients and for nodes, and where others reach it.
+    var listen: [String]
+    var clusterListen: String
+    var address: String
+    var clientAddress: String
+    /// The file with the cluster's secret; empty for none.
+    var secretFile = ""
+
+    var member: Member {
+        Member(node, address: address, clientAddress: clientAddress)
+    }
+
+    // MARK: The file
+
+    /// What the directory says; nil where it belongs to no cluster.
+    ///
+    /// Throws `log_damaged` for a file that makes no sense.
+    static func load(from directory: String) throws(ThalwegError) -> ClusterFile? {
+        let path = URL(fileURLWithPath: directory).appendingPathComponent(name)
+        guard FileManager.default.fileExists(atPath: path.path) else { return nil }
+        do {
+            return try ClusterFile(
+                JSONDecoder().decode(Content.self, from: Data(contentsOf: path)))
+        } catch {
+            throw ThalwegError(
+                .logDamaged, "'\(path.path)' does not say which cluster the node belongs to",
+                advice: "remove this node from its cluster and add it anew with an empty directory")
+        }
+    }
+
+    /// Writes it aside, syncs it, and puts it in its place.
+    func save(to directory: String) throws(ThalwegError) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let bytes: [UInt8]
+        do {
+            bytes = Array(try encoder.encode(Content(self))) + [10]
+        } catch {
+            throw ThalwegError(.storageFailed, "the cluster's file cannot be encoded: \(error)")
+        }
+        let storage = try DiskStorage(path: directory)
+        let temporary = Self.name + ".tmp"
+        let file = try storage.open(temporary, .create)
+        do throws(ThalwegError) {
+            try bytes.withUnsafeBytes { bytes in
+                Result { () throws(ThalwegError) in try file.writeFully(bytes, at: 0) }
+            }.get()
+            try file.synchronize()
+        } catch {
+            file.close()
+            throw error
+        }
+        file.close()
+        try storage.rename(temporary, to: Self.name)
+        try storage.synchronizeDirectory()
+    }
+
+    /// A number that nobody chose before.
+    static func randomNumber() -> UInt64 { .random(in: 1 ... .max) }
+
+    // MARK: JSON
+
+    /// Numbers of 64 bits as text of hexadecimal digits: JSON's own are not that exact everywhere.
+    private struct Content: Codable {
+        var cluster: String
+        var node: String
+        var state: State
+        var learner: Bool?
+        var through: [String]?
+        var listen: [String]
+        var clusterListen: String
+        var address: String
+        var clientAddress: String
+        var secretFile: String?
+
+        init(_ file: ClusterFile) {
+            cluster = String(file.cluster, radix: 16)
+            node = "\(file.node)"
+            state = file.state
+            learner = file.staysLearner ? true : nil
+            through = file.through.isEmpty ? nil : file.through
+            listen = file.listen
+            clusterListen = file.clusterListen
+            address = file.address
+            clientAddress = file.clientAddress
+            secretFile = file.secretFile.isEmpty ? nil : file.secretFile
+        }
+    }
+
+    private struct Senseless: Error {}
+
+    private init(_ content: Content) throws {
+        guard let cluster = UInt64(content.cluster, radix: 16), cluster != 0,
+            let node = UInt64(content.node, radix: 16), node != 0, !content.listen.isEmpty,
+            !content.clusterListen.isEmpty, !content.address.isEmpty,
+            !content.clientAddress.isEmpty
+        else { throw Senseless() }
+        self.init(
+            cluster: cluster, node: NodeID(node), state: content.state,
+            staysLearner: content.learner ?? false, through: content.through ?? [],
+            listen: content.listen, clusterListen: content.clusterListen, address: content.address,
+            clientAddress: content.clientAddress, secretFile: content.secretFile ?? "")
+    }
+}
+
+extension ClusterFile {
+    init(
+        cluster: UInt64, node: NodeID, state: State, staysLearner: Bool = false,
+        through: [String] = [], listen: [String], clusterListen: String, address: String,
+        clientAddress: String, secretFile: String = ""
+    ) {
+        self.cluster = cluster
+        self.node = node
+        self.state = state
+        self.staysLearner = staysLearner
+        self.through = through
+        self.listen = listen
+        self.clusterListen = clusterListen
+        self.address = address
+        self.clientAddress = clientAddress
+        self.secretFile = secretFile
+    }
+}

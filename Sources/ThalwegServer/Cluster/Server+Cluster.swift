@@ -1,0 +1,111 @@
+public import Logging
+import ThalwegCluster
+public import ThalwegModel
+import ThalwegPrograms
+
+extension Server {
+    /// Starts a server as its configuration and its data directory say: alone, or as a node of a
+    /// cluster, which it founds or joins if it should and did not yet.
+    ///
+    /// Throws as ``start(_:logger:)-(ServerOptions,_)``, and `connection_lost` where no node that it
+    /// should join through answers.
+    public static func start(
+        _ configuration: ServerConfiguration, logger: Logger
+    ) async throws(ThalwegError) -> Server {
+        guard let file = try await ClusterDirectory.resolve(configuration) else {
+            return try await start(configuration.options, logger: logger)
+        }
+        var options = configuration.options
+        options.listen = file.listen
+        let network = try await network(file, configuration, logger)
+        options.cluster = clusterOptions(file, configuration.cluster, network)
+        let server: Server
+        do throws(ThalwegError) {
+            server = try await start(options, logger: logger)
+        } catch {
+            network.stop()
+            throw error
+        }
+        logger.info(
+            "node of a cluster",
+            metadata: [
+                "cluster": "\(String(file.cluster, radix: 16))", "node": "\(file.node)",
+                "address": "\(file.address)",
+            ])
+        do throws(ThalwegError) {
+            try server.beMember(file, options.dataDirectory, logger)
+        } catch {
+            await server.stop()
+            throw error
+        }
+        return server
+    }
+
+    private static func network(
+        _ file: ClusterFile, _ configuration: ServerConfiguration, _ logger: Logger
+    ) async throws(ThalwegError) -> PeerNetwork {
+        let listen = try ListenAddress(file.clusterListen)
+        let secret: ClusterSecret? =
+            file.secretFile.isEmpty ? nil : try ClusterSecret(file: file.secretFile)
+        guard listen.isLocal || secret != nil || configuration.options.allowsUnauthenticatedRemote
+        else {
+            throw ThalwegError(
+                .invalidConfiguration,
+                "nodes would be let in at \(listen), which is not a loopback address, without "
+                    + "proving who they are",
+                advice: "give every node the same secret with --cluster-secret-file, or allow it "
+                    + "in words with --allow-unauthenticated-remote")
+        }
+        return try await PeerNetwork.open(
+            listen, cluster: file.cluster, node: file.node, advertised: file.address,
+            engine: engine(configuration.options.programLimits), secret: secret, logger: logger)
+    }
+
+    /// What the fate of a write may depend on where programs run.
+    private static func engine(_ limits: ProgramLimits) -> String {
+        let numbers = [
+            limits.fuelPerWrite, limits.fuelOfInitialiser, UInt64(limits.memoryBytes),
+            UInt64(limits.keyBytes), UInt64(limits.valueBytes), UInt64(limits.metadataBytes),
+            limits.faults, limits.faultWindow,
+        ]
+        return ProgramEngine.identity + " limits "
+            + numbers.map { String($0) }.joined(separator: "-")
+    }
+
+    private static func clusterOptions(
+        _ file: ClusterFile, _ settings: ClusterSettings, _ network: PeerNetwork
+    ) -> ClusterOptions {
+        var cluster = ClusterOptions(
+            cluster: file.cluster, newNode: file.node,
+            founders: file.state == .founding ? Membership([file.member]) : nil
+        ) { (id) throws(ThalwegError) in
+            guard id == file.node else {
+                throw ThalwegError(
+                    .logDamaged,
+                    "the log is of node \(id), \(ClusterFile.name) of node \(file.node)",
+                    advice: "a data directory is not put together of others")
+            }
+            return network
+        }
+        cluster.replica.consensus.electionMilliseconds = UInt32(settings.electionMilliseconds)
+        cluster.replica.consensus.heartbeatMilliseconds = UInt32(settings.heartbeatMilliseconds)
+        cluster.replica.consensus.seed = UInt32(truncatingIfNeeded: file.node.rawValue)
+        return cluster
+    }
+
+    /// A founder is a member once its log is there; who joins has to be let in.
+    private func beMember(
+        _ file: ClusterFile, _ directory: String, _ logger: Logger
+    ) throws(ThalwegError) {
+        switch file.state {
+        case .member: return
+        case .founding:
+            var file = file
+            file.state = .member
+            try file.save(to: directory)
+        case .joining, .catchingUp:
+            let joining = Joining(directory: directory, logger: logger)
+            accompany(Task { await joining.run(file) })
+        }
+    }
+}

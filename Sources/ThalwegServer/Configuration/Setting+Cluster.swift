@@ -1,0 +1,70 @@
+import ThalwegModel
+
+extension Setting {
+    /// What makes a node one of a cluster. The first start writes it into the data directory.
+    static let cluster: [Setting] = [
+        text(
+            "cluster.listen",
+            "Where to listen for other nodes: HOST:PORT. The port is kept for ever.",
+            get: { $0.cluster.listen }, set: { $0.cluster.listen = $1 }),
+        text(
+            "cluster.advertise", "Where other nodes reach this one; empty for cluster.listen.",
+            get: { $0.cluster.advertise }, set: { $0.cluster.advertise = $1 }),
+        text(
+            "cluster.advertiseClients",
+            "Where clients reach this node; empty for the first address of listen.",
+            get: { $0.cluster.advertiseClients }, set: { $0.cluster.advertiseClients = $1 }),
+        flag(
+            "cluster.init", \.cluster.founds,
+            "Make an empty data directory the first node of a new cluster."),
+        Setting(
+            key: "cluster.join",
+            summary: "Make an empty data directory a node of the cluster of these nodes: their "
+                + "addresses for clients."
+        ) {
+            .texts($0.cluster.join)
+        } set: { configuration, value throws(ThalwegError) in
+            guard case .texts(let addresses) = value else { throw wrongKind("cluster.join") }
+            for address in addresses { _ = try ListenAddress(address) }
+            configuration.cluster.join = addresses
+        },
+        flag(
+            "cluster.learner", \.cluster.staysLearner,
+            "A node that joins stays a learner: it serves reads and has no say."),
+        text(
+            "cluster.secretFile",
+            "A file with the secret that all nodes share, 16 bytes or more; empty for none.",
+            get: { $0.cluster.secretFile }, set: { $0.cluster.secretFile = $1 }),
+        milliseconds(
+            "cluster.electionTimeout", 10...60_000, \.cluster.electionMilliseconds,
+            "Silence of a leader after which another is elected; at least two heartbeats."),
+        milliseconds(
+            "cluster.heartbeat", 1...30_000, \.cluster.heartbeatMilliseconds,
+            "How often a leader that has nothing to say is heard."),
+    ]
+
+    /// A duration of whole milliseconds.
+    private static func milliseconds(
+        _ key: String, _ range: ClosedRange<Int>,
+        _ path: any WritableKeyPath<ServerConfiguration, Int> & Sendable, _ summary: String
+    ) -> Setting {
+        text(
+            key, summary,
+            get: { DurationNotation.text(microseconds: UInt64($0[keyPath: path]) * 1_000) },
+            set: { configuration, text throws(ThalwegError) in
+                let microseconds = try DurationNotation.microseconds(text, of: key)
+                guard microseconds % 1_000 == 0,
+                    let milliseconds = Int(exactly: microseconds / 1_000),
+                    range.contains(milliseconds)
+                else {
+                    throw ThalwegError(
+                        .invalidConfiguration,
+                        "'\(key)' is \(text), it may be \(range.lowerBound)ms to "
+                            + "\(range.upperBound)ms, in whole milliseconds",
+                        advice: "set it within the range", limit: UInt64(range.upperBound),
+                        value: microseconds / 1_000)
+                }
+                configuration[keyPath: path] = milliseconds
+            })
+    }
+}

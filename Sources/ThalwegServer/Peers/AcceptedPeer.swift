@@ -1,0 +1,115 @@
+import Logging
+import NIOCore
+import ThalwegCluster
+import ThalwegModel
+
+/// A connection that another node opened: the handshake, then its frames, until one side ends it.
+///
+/// On the network's event loop.
+final class AcceptedPeer: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Stage {
+        case handshake(AcceptingHandshake)
+        case open(NodeID)
+        case closed
+    }
+
+    private let network: PeerNetwork
+    private var stage: Stage
+    private var assembly = FrameAssembly()
+
+    init(_ network: PeerNetwork) {
+        self.network = network
+        stage = .handshake(AcceptingHandshake(network.identity))
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: network.options.handshakeTimeout) {
+            let (peer, context) = bound.value
+            guard case .handshake = peer.stage else { return }
+            peer.refuse(
+                ThalwegError(
+                    .timedOut, "a connection for nodes did not finish its handshake in time"),
+                context)
+        }
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        stage = .closed
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var buffer = unwrapInboundIn(data)
+        do throws(ThalwegError) {
+            while let frame = try next(&buffer) { try take(frame, context) }
+        } catch {
+            refuse(error, context)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        network.logger.debug("a connection of a node failed", metadata: ["reason": "\(error)"])
+        context.close(promise: nil)
+    }
+
+    private func next(_ buffer: inout ByteBuffer) throws(ThalwegError) -> [UInt8]? {
+        switch stage {
+        case .handshake: try assembly.next(&buffer, byteCount: PeerHandshake.byteCount)
+        case .open: try assembly.next(&buffer, byteCount: PeerFrame.byteCount)
+        case .closed: nil
+        }
+    }
+
+    private func take(
+        _ frame: [UInt8], _ context: ChannelHandlerContext
+    ) throws(ThalwegError) {
+        switch stage {
+        case .closed: return
+        case .handshake(var handshake):
+            switch try handshake.received(PeerHandshake(decoding: frame)) {
+            case .send(let answer):
+                stage = .handshake(handshake)
+                let bytes = context.channel.allocator.buffer(bytes: answer.encoded())
+                context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+            case .open(let node, let address):
+                stage = .open(node)
+                network.opened(context.channel, node, address)
+                network.logger.info(
+                    "a node connected", metadata: ["node": "\(node)", "address": "\(address)"])
+            }
+        case .open(let node):
+            let envelope = try PeerFrame.Envelope(of: frame)
+            guard envelope.from == node, envelope.to == network.identity.node,
+                envelope.cluster == network.identity.cluster
+            else {
+                throw ThalwegError(
+                    .invalidFrame,
+                    "node \(node) sent a frame from \(envelope.from) to \(envelope.to)",
+                    advice: "a connection speaks for the node that opened it")
+            }
+            network.received(frame)
+        }
+    }
+
+    /// Says why and closes.
+    private func refuse(_ error: ThalwegError, _ context: ChannelHandlerContext) {
+        if case .closed = stage { return }
+        stage = .closed
+        network.logger.warning(
+            "a node was refused",
+            metadata: [
+                "reason": "\(error)", "from": "\(context.channel.remoteAddress?.description ?? "")",
+            ])
+        let bytes = context.channel.allocator.buffer(
+            bytes: PeerHandshake.refusal(error).encoded())
+        let channel = context.channel
+        context.writeAndFlush(wrapOutboundOut(bytes)).whenComplete { _ in
+            channel.close(promise: nil)
+        }
+    }
+}
