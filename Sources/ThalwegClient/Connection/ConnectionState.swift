@@ -38,11 +38,11 @@ struct ConnectionState {
     /// Connections that were ready so far.
     private(set) var generation = 0
     /// Attempts that failed since the last ready connection.
-    private var failures = 0
+    private(set) var failures = 0
     /// The node does not lead: nothing more is sent there, and when all that was sent is answered
     /// the client goes where this says.
     var leaving: ThalwegError?
-    private var leavingSinceTick: UInt64 = 0
+    var leavingSinceTick: UInt64 = 0
     /// What the server said (request id 0) before it closed the connection.
     var farewell: ThalwegError?
     private var randomState: UInt64
@@ -63,7 +63,7 @@ struct ConnectionState {
     /// Of the client's session, by topic.
     var sequences: [TopicID: WriteSequence] = [:]
 
-    private var tickCount: UInt64 = 0
+    private(set) var tickCount: UInt64 = 0
     private var greetingSinceTick: UInt64 = 0
     private var heardAtTick: UInt64 = 0
     private var pingedAtTick: UInt64 = 0
@@ -167,31 +167,6 @@ struct ConnectionState {
         phase = .connecting
         return [.connect(servers.current)]
     }
-
-    /// How long to wait before the next attempt; `nil` to give up. The first connection is tried
-    /// once at each server, and a while longer where there is a cluster that has no leader yet.
-    private mutating func delayMilliseconds(
-        _ approach: ServerList.Approach, _ cause: ThalwegError
-    ) -> Int64? {
-        let random = nextRandom()
-        let isLeaderless = cause.code == .notLeader
-        if generation == 0 {
-            guard approach != .again || (isLeaderless && failures < ConnectionState.patience) else {
-                return nil
-            }
-        }
-        switch approach {
-        case .redirect: return 0
-        case _ where generation > 0 && policy == .never: return nil
-        case .next: return Int64(random % 20)
-        // Elections take moments: whoever waits for one does not wait longer each time.
-        case .again where isLeaderless: return 50 + Int64(random % 50)
-        case .again: return policy.delayMilliseconds(failures: failures, random: random)
-        }
-    }
-
-    /// Attempts of a first connection to a cluster without a leader.
-    private static let patience = 60
 
     /// Ends the client for good. Whatever waits fails.
     mutating func close(_ error: ThalwegError?) -> [ConnectionAction] {
@@ -394,12 +369,6 @@ struct ConnectionState {
         default: break
         }
         return actions
-    }
-
-    /// The node does not lead: the client goes as soon as everything it sent is answered.
-    mutating func leave(_ error: ThalwegError) {
-        if leaving == nil { leavingSinceTick = tickCount }
-        leaving = error
     }
 
     /// Bytes of the server arrived.

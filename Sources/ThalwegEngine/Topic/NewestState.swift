@@ -53,6 +53,13 @@ struct NewestState {
         return reference == 0 ? word : committedPlace(reference).pointee
     }
 
+    /// Nobody asserts the record as committed any more, whoever holds it.
+    func clearSources(_ record: Record) {
+        let reference = Record.pending(record.word2)
+        guard reference != 0 else { return }
+        committedPlace(reference).pointee = SourceSets.empty
+    }
+
     /// The place in `PendingWindow.committed` of a held record's oldest entry.
     @inline(never) private func committedPlace(
         _ newest: UInt32
