@@ -242,6 +242,9 @@ public final class Partition {
         public var completions: [Completion] = []
         /// Why a deployment came to nothing, on every node alike.
         public var refusal: ThalwegError?
+        public var mark: LogMark?
+        /// This node's state is not the leader's.
+        public var divergence: StateDivergence?
     }
 
     /// Applies a committed entry, this partition's own or one read from a log.
@@ -292,6 +295,15 @@ public final class Partition {
             if isOwn { applied.completions = box.state.takeCompletions(appliedOne: true) }
             if box.state.isStream { applied.completions = box.state.completions([]) }
             applied.after = Offset(box.state.table.changes.last)
+        case .mark:
+            let mark = try LogMark(from: &reader)
+            try reader.finish()
+            applied.mark = mark
+            if mark.wantsHash { note(mark, header.topic) }
+        case .stateCheck:
+            let check = try StateCheck(from: &reader)
+            try reader.finish()
+            applied.divergence = compare(check, header.topic)
         case .registerSource, .retractSource:
             throw TopicState.strangeEntry("a \(header.kind) for a partition")
         }
@@ -370,24 +382,5 @@ public final class Partition {
             }
         }
         return completions
-    }
-}
-
-/// Gives a topic's state an identity; nothing else.
-final class TopicBox {
-    var state: TopicState
-    /// The system's: no client writes to it.
-    let isSystem: Bool
-    /// Bytes of writes until memory is looked at again.
-    var checkMemoryIn = 0
-    /// While a snapshot is being loaded.
-    var load: SnapshotLoad?
-    var restoredLast: UInt64 = 0
-    var restoredHorizon: UInt64 = 0
-    var restoredVersionFloor: UInt64 = 0
-
-    init(_ state: consuming TopicState) {
-        isSystem = Name.isSystem(state.definition.name)
-        self.state = state
     }
 }

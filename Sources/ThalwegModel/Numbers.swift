@@ -9,6 +9,9 @@
     }
 
     public static let start = Offset(0)
+    /// No offset of a change: "not before the newest" asks for all that was committed anywhere when
+    /// the read was asked for.
+    public static let newest = Offset(.max)
 
     @inlinable public static func < (left: Offset, right: Offset) -> Bool {
         left.rawValue < right.rawValue

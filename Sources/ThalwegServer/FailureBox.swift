@@ -21,6 +21,8 @@ final class FailureBox: Sendable {
         }
     }
 
+    var error: ThalwegError? { state.withLock { $0.error } }
+
     func value() async -> ThalwegError {
         await withCheckedContinuation { continuation in
             let error = state.withLock { state in

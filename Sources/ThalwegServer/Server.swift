@@ -22,7 +22,7 @@ import Glibc
 public final class Server: Sendable {
     /// Where it listens, with the ports that were chosen.
     public let addresses: [String]
-    private let node: Node
+    let node: Node
     private let listeners: [any Channel]
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
@@ -125,12 +125,12 @@ public final class Server: Sendable {
     private static func accept(_ channel: any Channel, _ node: Node, _ logger: Logger) throws {
         let open = node.counters.connections.load(ordering: .relaxed)
         let limit = node.options.limits.connections
-        let refusal: ThalwegError? =
-            open < limit
-            ? nil
-            : .exceeded(
+        var refusal = node.unserved.withLock { $0 }
+        if open >= limit {
+            refusal = .exceeded(
                 .tooManyConnections, "the number of connections", value: open + 1, limit: limit,
                 advice: "close connections that are not used, or raise the limit")
+        }
         try channel.setOptionsForClients(node.options.limits)
         try channel.pipeline.syncOperations.addHandler(
             ClientConnection(node: node, logger: logger, refusal: refusal))
@@ -145,6 +145,9 @@ public final class Server: Sendable {
         companion.withLock { $0 = task }
     }
 
+    /// Why the node cannot go on; `nil` while it can.
+    package var failed: ThalwegError? { failure.error }
+
     /// Ends when the log has failed: the error, after which the process should end.
     public func waitForFailure() async -> ThalwegError {
         await failure.value()
@@ -157,8 +160,7 @@ public final class Server: Sendable {
         for listener in listeners {
             try? await listener.close()
         }
-        await node.drain()
-        await node.handOver()
+        await node.stopLeading()
         await node.closeConnections()
         node.stop()
         try? await group.shutdownGracefully()

@@ -45,9 +45,8 @@ struct ClusterSnapshotTests {
             var last = try await fill(client, topic, behind: 0)
             let joining = NodeID(9)
             try await cluster.start(joining, isFounder: false)
-            try await cluster.change(leader) { log, answer in
-                log.add(TestCluster.member(joining), answer)
-            }
+            let member = try cluster.member(joining)
+            try await cluster.change(leader) { $0.add(member, $1) }
             #expect(try await cluster.hashes(topic.name, at: last).count == 1)
             #expect(try await cluster.hashes(events.name, at: Offset(300)).count == 1)
             let reader = try await cluster.reader(joining)
@@ -122,9 +121,8 @@ struct ClusterSnapshotTests {
             _ = try await fill(client, filler, behind: 0)
             let joining = NodeID(9)
             try await cluster.start(joining, isFounder: false)
-            try await cluster.change(leader) { log, answer in
-                log.add(TestCluster.member(joining), answer)
-            }
+            let member = try cluster.member(joining)
+            try await cluster.change(leader) { $0.add(member, $1) }
             let last = try await client.transfer(topic, 1, from: 1, to: 2).offset
             // A transfer is two changes; the newest offset is the topic's.
             let newest = try await client.describeTopic(topic.name).lastOffset

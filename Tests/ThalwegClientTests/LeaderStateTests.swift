@@ -136,6 +136,79 @@ struct LeaderStateTests {
         #expect(story.state.requests[7]?.lastNumber == 1, "the number that it had")
     }
 
+    @Test func aClientThatIsToldToGoWaitsForItsAnswersFirst() {
+        var story = Self.ready()
+        _ = story.tell { $0.submit(Story.request(7, .committedWrite)) }
+        #expect(story.sendAll() == ["write 7"])
+        // It is not known yet what became of the write; the node says so before it closes.
+        #expect(story.receive(ErrorMessage(Self.notLeader("b:2")), 0) == [])
+        _ = story.tell { $0.submit(Story.request(8, .committedWrite)) }
+        #expect(story.sendAll() == [])
+        let steps = story.receive(Pong(), 7)
+        #expect(steps.prefix(2) == ["finish 7", "disconnect"])
+        #expect(story.tell { $0.reconnectDue() } == ["connect b:2"])
+    }
+
+    @Test func aReadThatANodeCannotServeYetIsAskedOfEachNodeOnce() {
+        var story = Self.ready()
+        let notYet = ThalwegError(.notYet, "offset 9 is not applied yet")
+        _ = story.tell { $0.submit(Story.request(7)) }
+        for next in ["connect b:2", "connect c:3"] {
+            #expect(story.sendAll() == ["write 7"])
+            #expect(story.receive(ErrorMessage(notYet), 7).first == "disconnect")
+            #expect(story.tell { $0.reconnectDue() } == [next])
+            _ = story.tell { $0.connected() }
+            _ = story.receive(Story.welcome, 1)
+        }
+        #expect(story.sendAll() == ["write 7"])
+        #expect(story.receive(ErrorMessage(notYet), 7) == ["fail 7 not_yet"])
+    }
+
+    @Test func aSubscriptionThatIsAheadOfItsNodeGoesOnAtAnother() {
+        var story = Self.ready()
+        _ = story.tell {
+            $0.subscribe(
+                SubscriptionStateTests.token, Subscribe(TopicID(5), from: .start),
+                topicName: "players", keyKind: .u64)
+        }
+        _ = story.receive(Subscribed(subscription: 1, from: .start, tail: Offset(9)), story.lastID)
+        _ = story.receiveChanges(1, resume: 9)
+        _ = story.lose()
+        _ = story.tell { $0.reconnectDue() + $0.connected() }
+        _ = story.receive(Story.welcome, 1)
+        let notYet = ThalwegError(.notYet, "offset 9 is not applied yet")
+        #expect(story.receive(ErrorMessage(notYet), story.lastID).first == "disconnect")
+        #expect(story.tell { $0.reconnectDue() } == ["connect c:3"])
+        _ = story.tell { $0.connected() }
+        _ = story.receive(Story.welcome, 1)
+        #expect(story.lastSubscribe?.from == .after(Offset(9)))
+        _ = story.receive(
+            Subscribed(subscription: 2, from: Offset(9), tail: Offset(9)), story.lastID)
+        #expect(story.receiveChanges(2, resume: 10) == ["deliver 1"], "and nothing is reset")
+    }
+
+    @Test func whileANodeAnswersThatItDoesNotLeadTheClientDoesNotWaitLonger() {
+        var story = Self.ready()
+        // One is gone, the other two wait for an election.
+        for _ in 0..<20 {
+            _ = story.lose()
+            _ = story.tell { $0.reconnectDue() + $0.connected() }
+            _ = story.receive(ErrorMessage(Self.notLeader()), 1)
+            _ = story.tell { $0.reconnectDue() + $0.connected() }
+            let steps = story.receive(ErrorMessage(Self.notLeader()), 1)
+            #expect(Self.delay(steps).map { $0 < 100 } == true)
+            _ = story.tell { $0.reconnectDue() }
+        }
+        // All are gone: it waits as the policy says, longer each time.
+        var delays: [Int] = []
+        for _ in 0..<24 {
+            let steps = story.lose()
+            delays.append(Self.delay(steps) ?? -1)
+            _ = story.tell { $0.reconnectDue() }
+        }
+        #expect(delays.max() ?? 0 > 1_000)
+    }
+
     @Test func aListOfAddressesIsRead() throws {
         #expect(try ServerList.parse("a:1, b:2,c:3") == Self.cluster)
         #expect(throws: ThalwegError.self) { try ServerList.parse("a:1,,b:2") }

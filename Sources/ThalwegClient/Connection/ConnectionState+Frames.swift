@@ -41,7 +41,7 @@ extension ConnectionState {
         // A source may still be held by this client's lost connection, until its deadline.
         let passing: Set<ErrorCode> = [
             .sourceClaimed, .tooManyConnections, .shuttingDown, .memoryLimit, .notLeader,
-            .connectionLost, .timedOut,
+            .connectionLost, .timedOut, .notCommitted, .stopped, .clusterDiverged,
         ]
         return passing.contains(code)
     }
@@ -62,7 +62,10 @@ extension ConnectionState {
         case .subscriptionEnded: return try receivedEnd(SubscriptionEnded(frame.payload))
         case .pong where id == 0: return []
         case .error where id == 0:
-            farewell = try ErrorMessage(frame.payload).error
+            let error = try ErrorMessage(frame.payload).error
+            farewell = error
+            // The node led until now: the client goes when all that it sent is answered.
+            if error.code == .notLeader { leave(error) }
             return []
         default: break
         }

@@ -14,7 +14,12 @@ extension ConnectionState {
         guard let pending = requests[id], pending.isSent else { return nil }
         switch error.code {
         case .notLeader: break
-        case .notCommitted where pending.lastNumber > 0: break
+        case .notCommitted where pending.lastNumber > 0 || pending.request.kind == .repeatable:
+            break
+        // Another node may be further. When all have been asked it is the caller's to decide.
+        case .notYet
+        where pending.request.kind == .repeatable && pending.notYet + 1 < servers.count:
+            requests[id]?.notYet += 1
         default: return nil
         }
         // A client that does not come back goes where it is told, and does not search.
@@ -43,7 +48,9 @@ extension ConnectionState {
         _ approach: ServerList.Approach, _ cause: ThalwegError
     ) -> Int64? {
         let random = nextRandom()
-        let isLeaderless = cause.code == .notLeader
+        if cause.code == .notLeader { hasHeardFollower = true }
+        let isLeaderless = hasHeardFollower
+        if approach == .again { hasHeardFollower = false }
         if generation == 0 {
             guard approach != .again || (isLeaderless && failures < ConnectionState.patience) else {
                 return nil

@@ -14,6 +14,8 @@ extension ConnectionState {
         var isAbandoned = false
         /// It came back from a node that does not lead, and goes out again at the next.
         var isReturned = false
+        /// Nodes that had not got to the offset that it wants.
+        var notYet = 0
         /// A sequenced write that came back: it goes out again with another number.
         var isHeld = false
 

@@ -186,6 +186,10 @@ extension ConnectionState {
         // Only one that was open before can have lost its topic to a drop.
         case .unknownTopic where subscription.resume != nil && !subscription.startsOver:
             return ask(DescribeTopic(subscription.topicName), for: .resolve(token))
+        // This node is behind what the reader has seen: another one may not be.
+        case .notYet where subscription.resume != nil && policy != .never:
+            leave(error)
+            return []
         // The connection goes next, and a new one subscribes again.
         case .shuttingDown where subscription.resume != nil:
             return []

@@ -39,6 +39,9 @@ struct ConnectionState {
     private(set) var generation = 0
     /// Attempts that failed since the last ready connection.
     private(set) var failures = 0
+    /// Of the servers tried in this round one said that it does not lead: there is a cluster, and
+    /// an election takes moments.
+    var hasHeardFollower = false
     /// The node does not lead: nothing more is sent there, and when all that was sent is answered
     /// the client goes where this says.
     var leaving: ThalwegError?

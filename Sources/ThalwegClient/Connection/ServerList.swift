@@ -13,6 +13,9 @@ struct ServerList: Sendable {
     /// Where the next connection goes.
     private(set) var current: ServerAddress
 
+    /// Servers that the client was told of.
+    var count: Int { configured.count }
+
     /// - Parameter servers: at least one.
     init(_ servers: [ServerAddress]) {
         configured = servers

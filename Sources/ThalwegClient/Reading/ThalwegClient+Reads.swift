@@ -2,7 +2,7 @@ extension ThalwegClient {
     /// One record, or `nil` where there is none.
     ///
     /// - Parameter notBefore: wait until this offset is applied: the `lastOffset` of a write, to
-    ///   read what one wrote.
+    ///   read what one wrote; `.newest` for all that was committed when this was called.
     public func get(
         _ topic: Topic,
         _ key: Key,

@@ -63,6 +63,8 @@ package final class Replica {
     private var leadsFrom: UInt64?
     package private(set) var leads = false
     private var toldLeader = NodeID.none
+    /// When a message of the one who leads came.
+    package private(set) var leaderHeardAt: UInt64?
     /// The members did not name it when it was told.
     private var isToldLeaderUnknown = false
     private var coreDeadline: UInt64 = 0
@@ -154,6 +156,7 @@ package final class Replica {
                 .removedFromCluster, "this node was removed from the cluster",
                 advice: "empty its data directory and add it as a new node")
         }
+        if sender == core.leader { leaderHeardAt = time }
         refreshDeadline()
     }
 

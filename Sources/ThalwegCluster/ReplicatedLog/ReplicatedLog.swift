@@ -46,6 +46,8 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
         var snapshotThread: LogThread?
         var membership = Membership()
         var leader = NodeID.none
+        var progress = ReplicaProgress()
+        var leaderHeardAt: UInt64?
     }
 
     struct DiskBox {
@@ -236,6 +238,10 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
             state.statistics.queuedBytes = state.uncommittedBytes
             state.membership = replica.core.membership
             state.leader = replica.core.role == .leader ? id : replica.core.leader
+            state.progress.commitIndex = replica.core.commitIndex
+            state.progress.deliveredIndex = replica.deliveredIndex
+            state.progress.leader = state.leader
+            state.leaderHeardAt = replica.leaderHeardAt
         }
     }
 

@@ -246,7 +246,7 @@ public final class Catalog {
                 sourceNames[source.name] = nil
                 if sourceOwners[source.owner] == id { sourceOwners[source.owner] = nil }
             }
-        case .window, .stream, .truncateTopic, .deployProgram, .removeProgram:
+        case .window, .stream, .truncateTopic, .deployProgram, .removeProgram, .mark, .stateCheck:
             return
         }
     }

@@ -30,11 +30,17 @@ public enum EntryKind: UInt8, Sendable {
     case deployProgram = 9
     /// The topic has no program any more.
     case removeProgram = 10
+    /// `LogMark`: changes nothing. It is a place in the log, up to which a reader wants to see, or
+    /// at which every node looks what its topic's state comes to.
+    case mark = 11
+    /// `StateCheck`: what the leader's state came to at a mark.
+    case stateCheck = 12
 
     /// Who cuts the entry is the loop of the topic's partition; others are the catalog's.
     public var isOfPartition: Bool {
         switch self {
-        case .window, .stream, .truncateTopic, .deployProgram, .removeProgram: true
+        case .window, .stream, .truncateTopic, .deployProgram, .removeProgram, .mark, .stateCheck:
+            true
         case .createTopic, .alterTopic, .dropTopic, .registerSource, .retractSource: false
         }
     }

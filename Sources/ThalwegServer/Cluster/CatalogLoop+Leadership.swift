@@ -10,6 +10,7 @@ extension CatalogLoop {
         let was = leadership.term
         leadership = next
         guard was != next.term else { return }
+        isHandingOver = false
         if was != nil { stepDown() }
         guard next.term != nil else { return }
         era += 1
@@ -26,6 +27,22 @@ extension CatalogLoop {
         for request in requests { request(Leadership.notCommitted) }
         lost()
         tellLost()
+        tellRest()
+    }
+
+    /// Begins nothing more, and calls back when nothing is on its way.
+    func comeToRest(_ done: @escaping @Sendable () -> Void) {
+        loop.assertInEventLoop()
+        isHandingOver = leadership.term != nil
+        awaitingRest.append(done)
+        tellRest()
+    }
+
+    func tellRest() {
+        guard waiting.isEmpty else { return }
+        let resting = awaitingRest
+        awaitingRest = []
+        for done in resting { done() }
     }
 
     /// Calls back once: when this node does not lead, or has led on for so long.

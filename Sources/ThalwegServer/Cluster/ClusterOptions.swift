@@ -18,6 +18,8 @@ public struct ClusterOptions: Sendable {
     public var replica = ReplicaOptions()
     /// How long a stop waits for what was appended to be committed.
     public var stopMilliseconds: UInt64 = 5_000
+    /// How often a leader has the state of a topic compared between the nodes.
+    public var checkMilliseconds: Int64 = 10_000
     public var makeTransport: MakeTransport
 
     public init(

@@ -50,6 +50,13 @@ enum Leadership: Sendable, CustomStringConvertible {
             address: leader.clientAddress.isEmpty ? nil : leader.clientAddress)
     }
 
+    /// For what comes while a leader hands over: whoever leads next will take it.
+    static var handingOver: ThalwegError {
+        ThalwegError(
+            .notLeader, "this node hands leadership over",
+            advice: "try again at once, here or at another node; this was not carried out")
+    }
+
     /// For what was under way when a node ceased to lead.
     static var notCommitted: ThalwegError {
         ThalwegError(

@@ -44,6 +44,31 @@ extension Node {
 
     // MARK: Handing over
 
+    /// Makes durable and answers what was merged, and hands leadership over where there is somebody
+    /// to take it. What comes meanwhile is refused before anything is done with it, so that clients
+    /// take it to whoever leads next and none is left with a request of which nobody knows.
+    func stopLeading() async {
+        let isOneOfMany = (log as? ReplicatedLog)?.membership.voters.count ?? 1 > 1
+        guard isOneOfMany else { return await drain() }
+        for partition in loops {
+            await onLoop(partition.loop) { done in
+                partition.isHandingOver = partition.leadership.term != nil
+                done()
+            }
+        }
+        await onLoop(catalog.loop) { [catalog] done in catalog.comeToRest(done) }
+        await drain()
+        await handOver()
+    }
+
+    private func onLoop(
+        _ loop: any EventLoop, _ body: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
+    ) async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            loop.execute { body { continuation.resume() } }
+        }
+    }
+
     /// Hands leadership to the voter that is furthest, so that writes need not wait until the others
     /// miss this node. Returns when that is done, or has taken as long as an election.
     func handOver() async {

@@ -6,7 +6,7 @@ import ThalwegModel
 extension PartitionLoop {
     /// Throws `not_leader` where writes belong elsewhere.
     func checkLeads() throws(ThalwegError) {
-        if let refusal = leadership.refusal { throw refusal }
+        if let refusal = partRefusal { throw refusal }
     }
 
     /// This node plays another part from here on: behind every entry that was committed before, and
@@ -41,6 +41,8 @@ extension PartitionLoop {
         }
         for done in cuts.values.joined() { done(Leadership.notCommitted) }
         for done in changes.values.joined() { done(Leadership.notCommitted) }
+        for done in marks.removeAll() { done(Leadership.notCommitted) }
+        checks = StateChecks()
     }
 
     /// A snapshot of another node takes the place of the state. Subscribers are let go without a

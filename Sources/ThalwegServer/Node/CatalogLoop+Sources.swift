@@ -34,7 +34,7 @@ extension CatalogLoop {
         _ answer: @escaping Answer<HeldSource>
     ) {
         loop.assertInEventLoop()
-        if claim != .readOnly, let refusal = leadership.refusal {
+        if claim != .readOnly, let refusal {
             return answer(.failure(refusal))
         }
         switch claim {

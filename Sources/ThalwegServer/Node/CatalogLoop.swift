@@ -15,6 +15,10 @@ final class CatalogLoop: @unchecked Sendable {
     let catalog: Catalog
     /// Whether the catalog is changed here, and in which term entries are appended.
     var leadership = Leadership.follows(nil)
+    /// Leadership is being handed over: nothing more is begun.
+    var isHandingOver = false
+    /// Who waits until no entry is on its way.
+    var awaitingRest: [@Sendable () -> Void] = []
     /// How often this node began to lead: claims of sources end with the leadership.
     var era: UInt64 = 0
     /// Requests that wait for a catalog entry to be applied, by what they may collide on; called
@@ -106,7 +110,7 @@ final class CatalogLoop: @unchecked Sendable {
             }
         } catch {
             // What a follower knows may be old: only who leads can say why not.
-            answer(.failure(leadership.refusal ?? error))
+            answer(.failure(refusal ?? error))
         }
     }
 
@@ -121,7 +125,7 @@ final class CatalogLoop: @unchecked Sendable {
             return
         }
         do throws(ThalwegError) {
-            if let refusal = leadership.refusal { throw refusal }
+            if let refusal { throw refusal }
             try append(try catalog.planDrop(name, time: .now))
             waiting[subject] = [
                 { error in answer(error.map { .failure($0) } ?? .success(())) }
@@ -133,8 +137,13 @@ final class CatalogLoop: @unchecked Sendable {
 
     // MARK: Entries
 
+    /// Why nothing is changed here; `nil` where it can be.
+    var refusal: ThalwegError? {
+        leadership.refusal ?? (isHandingOver ? Leadership.handingOver : nil)
+    }
+
     func append(_ entry: [UInt8]) throws(ThalwegError) {
-        if let refusal = leadership.refusal { throw refusal }
+        if let refusal { throw refusal }
         _ = try log.append(tag: CatalogLoop.tag(entry), payload: entry, term: leadership.term)
     }
 
@@ -167,6 +176,7 @@ final class CatalogLoop: @unchecked Sendable {
             }
         }
         if subjects.contains(where: \.isSystemTopic) { systemTopicsChanged() }
+        tellRest()
     }
 
     private func subjects(of entry: UnsafeRawBufferPointer) throws(ThalwegError) -> [Subject] {
@@ -181,7 +191,8 @@ final class CatalogLoop: @unchecked Sendable {
             let source = SourceID(try reader.integer())
             promised.remove(source)
             return [.sourceID(source), .source(try reader.text())]
-        case .window, .stream, .truncateTopic, .retractSource, .deployProgram, .removeProgram:
+        case .window, .stream, .truncateTopic, .retractSource, .deployProgram, .removeProgram,
+            .mark, .stateCheck:
             return []
         }
     }

@@ -1,4 +1,5 @@
 import Synchronization
+import ThalwegCluster
 import ThalwegEngine
 import ThalwegLog
 import ThalwegModel
@@ -44,6 +45,7 @@ struct PartitionFigures: Sendable {
 extension Node {
     /// The counters that STATUS reports. Names are part of the interface.
     func status(_ sum: PartitionFigures) -> [StatusInfo.Counter] {
+        let progress = (log as? ReplicatedLog)?.progress
         let log = log.statistics
         return [
             .init("connections", UInt64(counters.connections.load(ordering: .relaxed))),
@@ -70,6 +72,30 @@ extension Node {
             .init("leads", leadership.withLock { $0.term } == nil ? 0 : 1),
             .init("term", leadership.withLock { $0.term } ?? 0),
             .init("committed_index", log.durableIndex),
+        ] + standing(progress, log.durableIndex)
+    }
+
+    /// How far behind this node is; one that stands alone leads itself and never is.
+    private func standing(
+        _ progress: ReplicaProgress?, _ durableIndex: UInt64
+    ) -> [StatusInfo.Counter] {
+        [
+            .init("node", identity?.rawValue ?? 0),
+            .init("leader", progress?.leader.rawValue ?? 0),
+            .init("leader_known", progress?.leader == NodeID.none ? 0 : 1),
+            .init("applied_index", progress?.deliveredIndex ?? durableIndex),
+            .init("commit_index", progress?.commitIndex ?? durableIndex),
+            .init("lag_entries", progress?.lag ?? 0),
+            // The greatest number where it was never heard.
+            .init("leader_heard_ms", progress.map { $0.millisecondsSinceLeader ?? .max } ?? 0),
         ]
+    }
+
+    /// This node does not know, perhaps, what was committed a while ago.
+    var isBehind: Bool {
+        guard let progress = (log as? ReplicatedLog)?.progress, progress.leader != identity else {
+            return false
+        }
+        return progress.leader == .none || progress.lag > 0
     }
 }

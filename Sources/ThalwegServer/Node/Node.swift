@@ -25,6 +25,10 @@ final class Node: @unchecked Sendable {
     let logger: Logger
     /// What the log's thread said last. Any thread may look.
     let leadership = Mutex(Leadership.follows(nil))
+    /// Why nobody is served any more.
+    let unserved = Mutex<ThalwegError?>(nil)
+    /// Told of what ends this node.
+    let failed: @Sendable (ThalwegError) -> Void
     private(set) lazy var system = SystemTopics(node: self, logger: logger)
     /// Open client connections, to be told of, and to be closed at the end.
     private let connections = Mutex<[ObjectIdentifier: OpenConnection]>([:])
@@ -47,6 +51,7 @@ final class Node: @unchecked Sendable {
     ) throws(ThalwegError) {
         self.options = options
         self.logger = logger
+        self.failed = failed
         programs = ProgramLibrary(path: options.programEngine, limits: options.programLimits)
         let eventLoops = Array(group.makeIterator())
         let opened = try OpenedNodeLog(options)
@@ -75,6 +80,11 @@ final class Node: @unchecked Sendable {
         serverID = UniqueID(high: .random(in: 1 ... .max), low: .random(in: 0 ... .max))
         for partition in loops {
             partition.loop.execute { partition.startExpiring() }
+            guard let cluster = options.cluster else { continue }
+            partition.loop.execute { [self] in
+                partition.diverged = { [unowned self] in diverged($0) }
+                partition.startChecking(every: .milliseconds(cluster.checkMilliseconds))
+            }
         }
         catalog.loop.execute { [self] in startCatalog() }
         log.start(receiver(failed: failed))
@@ -144,7 +154,7 @@ final class Node: @unchecked Sendable {
 
     private static func isCatalog(_ entry: LogEntry) -> Bool {
         switch kind(entry) {
-        case .window, .stream, .deployProgram, .removeProgram: false
+        case .window, .stream, .deployProgram, .removeProgram, .mark, .stateCheck: false
         default: true
         }
     }
@@ -203,14 +213,22 @@ final class Node: @unchecked Sendable {
     }
 
     /// Ends every client connection: what it was served from is not there any more.
-    func dropConnections() {
-        for connection in openConnections { connection.close() }
+    ///
+    /// - Parameter error: why, for the client; `nil` to end without a word.
+    func dropConnections(telling error: ThalwegError? = nil) {
+        for connection in openConnections {
+            if let error {
+                connection.settled { $0.fail(error) }
+            } else {
+                connection.close()
+            }
+        }
     }
 
     /// Closes every client connection and returns when all are closed.
     func closeConnections() async {
         for connection in openConnections {
-            connection.close()
+            connection.closeAtLast()
             await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
                 connection.outlet.whenClosed { continuation.resume() }
             }

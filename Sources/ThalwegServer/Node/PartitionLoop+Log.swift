@@ -30,13 +30,13 @@ extension PartitionLoop {
     private func refuse(_ error: ThalwegError) {
         if error.code == .notLeader {
             // The log's thread knows already what this loop is about to hear.
-            refusal = error
+            objection = error
             return
         }
-        if refusal == nil, error.code != .tooManyRequests {
+        if objection == nil, error.code != .tooManyRequests {
             logger.error("writes are refused", metadata: ["reason": "\(error)"])
         }
-        refusal = error.code == .tooManyRequests ? nil : error
+        objection = error.code == .tooManyRequests ? nil : error
         let term = leadership.term
         loop.scheduleTask(in: .milliseconds(error.code == .tooManyRequests ? 5 : 1_000)) {
             [self] in
@@ -55,7 +55,7 @@ extension PartitionLoop {
                 return
             }
         }
-        if refusal != nil { logger.notice("writes are accepted again") }
-        refusal = nil
+        if objection != nil { logger.notice("writes are accepted again") }
+        objection = nil
     }
 }

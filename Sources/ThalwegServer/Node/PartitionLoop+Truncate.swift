@@ -7,7 +7,7 @@ extension PartitionLoop {
     /// Deletes every record of a topic; calls back when that is durable and applied.
     func truncate(_ topic: TopicID, _ done: @escaping @Sendable (ThalwegError?) -> Void) {
         loop.assertInEventLoop()
-        if let refusal = leadership.refusal { return done(refusal) }
+        if let refusal = partRefusal { return done(refusal) }
         truncations[topic, default: []].append(done)
         truncateIfReady(topic)
     }

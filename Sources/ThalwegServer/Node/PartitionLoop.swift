@@ -8,6 +8,7 @@
 // Everything here runs on `loop`, but for `committed`, which only hands over.
 import Logging
 import NIOCore
+import ThalwegCluster
 import ThalwegEngine
 import ThalwegLog
 import ThalwegModel
@@ -47,8 +48,19 @@ final class PartitionLoop: @unchecked Sendable {
     var heldOfCrossing: Int?
     /// Entries that the log could not take, in order; writes are refused while there are any.
     var refused: [(topic: TopicID, entry: [UInt8])] = []
-    /// Why no writes are taken: the log takes none, or this node does not lead.
-    var refusal: ThalwegError? = Leadership.refusal(nil)
+    /// The log takes none, or this node does not lead.
+    var objection: ThalwegError? = Leadership.refusal(nil)
+    /// Leadership is being handed over: what was merged goes on, nothing more is taken.
+    var isHandingOver = false
+    /// Why no writes are taken; `nil` where they are.
+    var refusal: ThalwegError? { objection ?? partRefusal }
+    /// Why nothing is begun here by the part that this node plays; `nil` where it is.
+    var partRefusal: ThalwegError? {
+        leadership.refusal ?? (isHandingOver ? Leadership.handingOver : nil)
+    }
+    /// Marks in the log that somebody waits for.
+    var marks = Marks()
+    var checks = StateChecks()
     /// History files that the snapshot under way does not need.
     var forgottenHistory: [HistoryName] = []
     /// Who waits for a deployment or removal, in the order of their entries.
@@ -58,6 +70,10 @@ final class PartitionLoop: @unchecked Sendable {
     private var expirePart = 0
     /// Called with each topic that an entry changed.
     var changed: ((Partition.Applied) -> Void)?
+    /// Called when this node's state is not the leader's.
+    var diverged: (StateDivergence) -> Void = { _ in }
+    /// The log is kept by several nodes.
+    let isReplicated: Bool
 
     /// Whom to answer when a window is done.
     enum Waiter {
@@ -75,6 +91,7 @@ final class PartitionLoop: @unchecked Sendable {
         self.partition = partition
         self.log = log
         self.logger = logger
+        isReplicated = log is ReplicatedLog
         subscriptions = SubscriptionHub(
             loop: loop, partition: partition, deliveryShare: deliveryShare)
         offsetWaiters = OffsetWaiters(loop: loop, partition: partition)
@@ -165,7 +182,8 @@ final class PartitionLoop: @unchecked Sendable {
     /// Only for `take`: the part that this node plays from here on.
     func play(_ leadership: Leadership) {
         self.leadership = leadership
-        refusal = leadership.refusal
+        objection = leadership.refusal
+        isHandingOver = false
     }
 
     func addWaiter(_ waiter: Waiter) -> UInt64 {
@@ -257,7 +275,7 @@ final class PartitionLoop: @unchecked Sendable {
             logger.error(
                 "writes are lost", metadata: ["topic": "\(topic)", "reason": "\(refusal)"])
         }
-        complete(sealed.completions)
+        complete(confirming(sealed.completions, topic, isLogged: sealed.entry != nil))
     }
 
     // MARK: Committed entries
@@ -280,10 +298,15 @@ final class PartitionLoop: @unchecked Sendable {
                     releaseHeld(applied.topic)
                 }
                 if applied.kind == .dropTopic { releaseAllHeld(applied.topic) }
-                complete(applied.completions)
+                complete(
+                    applied.kind == .window
+                        ? confirming(applied.completions, applied.topic, isLogged: true)
+                        : applied.completions)
                 if applied.kind == .deployProgram || applied.kind == .removeProgram {
                     programChanged(applied)
                 }
+                if let mark = applied.mark { reached(mark, applied.topic) }
+                if let divergence = applied.divergence { diverged(divergence) }
                 subscriptions.applied(applied)
                 offsetWaiters.applied(applied)
                 changed?(applied)
@@ -302,7 +325,7 @@ final class PartitionLoop: @unchecked Sendable {
     }
 
     /// Answers whoever waited; what one connection is told goes out in one piece.
-    private func complete(_ completions: [Completion]) {
+    func complete(_ completions: [Completion]) {
         guard !completions.isEmpty else { return }
         var outgoing = OutgoingAnswers()
         for completion in completions {

@@ -73,7 +73,7 @@ struct Recovery {
         switch try EntryHeader(from: &reader).kind {
         case .registerSource, .retractSource:
             try catalog.apply(entry.payload)
-        case .window, .stream, .deployProgram, .removeProgram:
+        case .window, .stream, .deployProgram, .removeProgram, .mark, .stateCheck:
             try send(entry, feed, count)
         case .createTopic, .alterTopic, .dropTopic, .truncateTopic:
             try send(entry, feed, count)

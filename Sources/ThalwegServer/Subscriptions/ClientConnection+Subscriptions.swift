@@ -39,8 +39,17 @@ extension ClientConnection {
                 forgetSubscription(number)
                 return refuse(refusal, requestID)
             }
-            partition.subscriptions.subscribe(
-                request, number: number, connection: self, requestID: requestID)
+            partition.subscriptions.expect(number, of: self)
+            partition.whenReached(request.from, of: request.topic) { [self] error in
+                // The connection may have gone while it waited.
+                guard partition.subscriptions.isExpected(number, of: self) else { return }
+                if let error {
+                    forgetSubscription(number)
+                    return refuse(error, requestID)
+                }
+                partition.subscriptions.subscribe(
+                    request, number: number, connection: self, requestID: requestID)
+            }
         }
     }
 

@@ -27,17 +27,21 @@ final class OffsetWaiters: @unchecked Sendable {
     }
 
     /// Calls back once: when `offset` is applied, or with `not_yet`, or with `unknown_topic`.
+    ///
+    /// - Parameter mayComeToBe: a topic that is not there is waited for.
     func wait(
-        for offset: Offset, of topic: TopicID, _ body: @escaping (ThalwegError?) -> Void
+        for offset: Offset, of topic: TopicID, mayComeToBe: Bool = false,
+        _ body: @escaping (ThalwegError?) -> Void
     ) {
         loop.assertInEventLoop()
+        var last = Offset.start
         do throws(ThalwegError) {
-            let last = try partition.readingHead(topic).last
+            last = try partition.readingHead(topic).last
             if last >= offset { return body(nil) }
-            guard count < OffsetWaiters.limit else { throw notYet(offset, last) }
         } catch {
-            return body(error)
+            guard mayComeToBe else { return body(error) }
         }
+        guard count < OffsetWaiters.limit else { return body(notYet(offset, last)) }
         lastNumber += 1
         let number = lastNumber
         let deadline = loop.scheduleTask(in: OffsetWaiters.patience) { [self] in

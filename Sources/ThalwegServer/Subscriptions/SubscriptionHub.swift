@@ -32,6 +32,8 @@ final class SubscriptionHub: @unchecked Sendable {
     var subscribers: [Subscriber] = []
     private var freePlaces: [UInt32] = []
     private var places: [SubscriptionName: UInt32] = [:]
+    /// Asked for, and waiting until this node has got to where they resume.
+    private var expected: Set<SubscriptionName> = []
     var topics: [TopicID: TopicSubscriptions] = [:]
     var writer = ChangesWriter()
     var figures = SubscriptionFigures()
@@ -53,6 +55,20 @@ final class SubscriptionHub: @unchecked Sendable {
     }
 
     // MARK: Coming
+
+    /// A subscription is about to be opened, unless its connection goes before.
+    func expect(_ number: UInt32, of connection: ClientConnection) {
+        loop.assertInEventLoop()
+        expected.insert(
+            SubscriptionName(connection: ObjectIdentifier(connection), number: number))
+    }
+
+    /// Whether it still is; asked once.
+    func isExpected(_ number: UInt32, of connection: ClientConnection) -> Bool {
+        loop.assertInEventLoop()
+        let name = SubscriptionName(connection: ObjectIdentifier(connection), number: number)
+        return expected.remove(name) != nil
+    }
 
     /// Opens a subscription, answers, and sends its first chunk.
     func subscribe(
@@ -134,6 +150,7 @@ final class SubscriptionHub: @unchecked Sendable {
         loop.assertInEventLoop()
         for number in numbers {
             let name = SubscriptionName(connection: ObjectIdentifier(connection), number: number)
+            expected.remove(name)
             // It may have ended by itself.
             if let place = places[name] { remove(Int(place)) }
         }
@@ -168,6 +185,7 @@ final class SubscriptionHub: @unchecked Sendable {
     /// Lets go of everybody without a word.
     func forgetAll() {
         loop.assertInEventLoop()
+        expected = []
         for place in subscribers.indices where subscribers[place].group != nil {
             subscribers[place].connection?.forgetSubscription(subscribers[place].number)
             remove(place)

@@ -36,6 +36,8 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
     var epochs = ConnectionEpochs()
     var held = HeldSource.none
     var source: SourceID { held.source }
+    /// Why the client was told to go.
+    var dismissal: ThalwegError?
     /// Whose numbered writes these are; all zero for nobody's.
     var session = UniqueID(high: 0, low: 0)
     var silence = Silence()
@@ -247,6 +249,9 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
                     advice: "send HELLO first, see docs/protocol.md")
             }
             return try greet(try Hello(frame.payload), frame.header.requestID)
+        }
+        if let dismissal, type != .bye, type != .ping {
+            return refuse(dismissal, frame.header.requestID)
         }
         if type == .write {
             write(frame.payload, frame.header.requestID)

@@ -102,7 +102,7 @@ extension ClientConnection {
     ) {
         let partition = node.partition(topic)
         partition.loop.execute { [self] in
-            partition.offsetWaiters.wait(for: offset, of: topic) { [self] error in
+            partition.whenApplied(offset, of: topic) { [self] error in
                 do throws(ThalwegError) {
                     if let error { throw error }
                     try body(partition)

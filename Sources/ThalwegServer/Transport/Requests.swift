@@ -100,8 +100,16 @@ extension ClientConnection {
     private func describeTopic(_ name: String, _ requestID: UInt32) {
         onCatalog { [self] catalog in
             inform(
-                Result { () throws(ThalwegError) in try catalog.catalog.topic(named: name) },
-                requestID)
+                Result { () throws(ThalwegError) in
+                    do throws(ThalwegError) {
+                        return try catalog.catalog.topic(named: name)
+                    } catch {
+                        guard error.code == .unknownTopic, node.isBehind else { throw error }
+                        throw ThalwegError(
+                            .notYet, "this node has no topic '\(name)', and is behind",
+                            advice: "ask again, or another node")
+                    }
+                }, requestID)
         }
     }
 

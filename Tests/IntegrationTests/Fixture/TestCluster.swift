@@ -16,14 +16,34 @@ final class TestCluster: Sendable {
     private let change: Change
     private let running = Mutex<[NodeID: TestServer]>([:])
     private let directories = Mutex<[NodeID: String]>([:])
+    private let failed = Mutex<[ThalwegError]>([])
+    private let clientAddresses = Mutex<[NodeID: String]>([:])
 
-    init(_ count: Int, _ change: @escaping Change = { _ in }) {
-        founders = Membership(
-            (1...count).map { TestCluster.member(NodeID(UInt64($0))) })
+    init(_ count: Int, _ change: @escaping Change = { _ in }) throws {
         self.change = change
+        var addresses: [NodeID: String] = [:]
+        for number in 1...count { addresses[NodeID(UInt64(number))] = try FixedPort.address() }
+        founders = Membership(
+            addresses.map { Member($0, address: "node\($0)", clientAddress: $1) })
+        clientAddresses.withLock { $0 = addresses }
     }
 
-    static func member(_ id: NodeID) -> Member { Member(id, address: "node\(id)") }
+    /// Where clients reach a node, also while it does not run.
+    func address(_ id: NodeID) throws -> String {
+        try clientAddresses.withLock { addresses in
+            let address = try addresses[id] ?? FixedPort.address()
+            addresses[id] = address
+            return address
+        }
+    }
+
+    /// The addresses of the founders, for a client that finds its way.
+    var addresses: String { founders.members.map(\.clientAddress).joined(separator: ",") }
+
+    /// A node that is to join.
+    func member(_ id: NodeID) throws -> Member {
+        Member(id, address: "node\(id)", clientAddress: try address(id))
+    }
 
     // MARK: Nodes
 
@@ -35,7 +55,9 @@ final class TestCluster: Sendable {
             directories[id] = directory
             return directory
         }
+        let address = try address(id)
         let server = try await TestServer.start(directory) { [self] options in
+            options.listen = [address]
             var cluster = ClusterOptions(
                 cluster: 7, newNode: id, founders: isFounder ? founders : nil
             ) { [network] (id) throws(ThalwegError) in network.transport(of: id) }
@@ -43,6 +65,8 @@ final class TestCluster: Sendable {
             cluster.replica.consensus.heartbeatMilliseconds = 120
             cluster.replica.consensus.seed = UInt32(id.rawValue)
             cluster.stopMilliseconds = 500
+            // Whatever a test is about: nodes have the same state.
+            cluster.checkMilliseconds = 50
             options.cluster = cluster
             change(&options)
         }
@@ -55,7 +79,15 @@ final class TestCluster: Sendable {
     }
 
     func stop(_ id: NodeID) async {
-        await running.withLock { $0.removeValue(forKey: id) }?.server.stop()
+        guard let server = running.withLock({ $0.removeValue(forKey: id) }) else { return }
+        await server.server.stop()
+        if let failure = server.server.failed { failed.withLock { $0.append(failure) } }
+    }
+
+    /// Why nodes would have ended before they were stopped; a test that expects one takes it out.
+    var failures: [ThalwegError] {
+        get { failed.withLock { $0 } }
+        set { failed.withLock { $0 = newValue } }
     }
 
     func stopAll() async {
@@ -108,27 +140,57 @@ final class TestCluster: Sendable {
     ) async throws -> (leader: NodeID, client: ThalwegClient) {
         try await eventually("a leader") { [self] in
             for id in nodes where id != other {
-                // A client at another node would search by itself, and find the one left out.
-                guard try log(id).leader == id else { continue }
+                guard await leads(id) else { continue }
                 do throws(ThalwegError) {
                     var options = ClientOptions(name: "test", source: source)
                     options.reconnect = .never
                     options.session = session
                     guard let address = try? server(id).address else { continue }
-                    return (id, try await ThalwegClient.connect(to: address, options: options))
+                    let client = try await ThalwegClient.connect(to: address, options: options)
+                    // The node may lead no longer and have sent the client on.
+                    if try await client.status()["node"] == id.rawValue { return (id, client) }
+                    try await client.close()
                 } catch {
-                    guard error.code == .notLeader else { throw error }
+                    guard Self.passing.contains(error.code) else { throw error }
                 }
             }
             return nil
         }
     }
 
-    /// What a node says to somebody who wants to be a source.
-    func refusal(_ id: NodeID, _ claim: SourceClaim = .named("w")) throws -> ThalwegError {
-        let raw = try RawConnection(server(id).address)
-        try raw.send(try Frame.bytes(Hello(clientName: "raw", claim: claim), requestID: 1))
-        return try raw.receiveError()
+    /// What is answered while a leader comes or goes.
+    private static let passing: Set<ErrorCode> = [.notLeader, .notCommitted, .connectionLost]
+
+    /// Whether the node takes writes, as far as it knows.
+    func leads(_ id: NodeID) async -> Bool {
+        guard let reader = try? await reader(id) else { return false }
+        let leads = try? await reader.status()["leads"]
+        try? await reader.close()
+        return leads == 1
+    }
+
+    /// The node that leads, which is not `other`.
+    func leader(besides other: NodeID? = nil) async throws -> NodeID {
+        try await eventually("a leader") { [self] in
+            for id in nodes where id != other {
+                if await leads(id) { return id }
+            }
+            return nil
+        }
+    }
+
+    /// A client of the whole cluster that comes back by itself.
+    func client(
+        _ source: ClientOptions.Source = .any, session: UniqueID = UniqueID(high: 0, low: 0)
+    ) async throws -> ThalwegClient {
+        try await eventually("somebody lets the client in") { [self] in
+            do throws(ThalwegError) {
+                return try await TestServer.connectLasting(addresses, source, session: session)
+            } catch {
+                guard Self.passing.contains(error.code) else { throw error }
+                return nil
+            }
+        }
     }
 
     func reader(_ id: NodeID) async throws -> ThalwegClient {
@@ -157,12 +219,20 @@ final class TestCluster: Sendable {
     func hashes(_ topic: String, at offset: Offset) async throws -> Set<UInt64> {
         var hashes: Set<UInt64> = []
         for id in nodes {
+            // A node that takes over another's state ends its connections.
+            let client = try await TestServer.connectLasting(try server(id).address, .readOnly)
             let hashed = try await eventually("node \(id) has applied \(offset)") {
-                let hashed = try await asking(id) { try await $0.hashTopic(topic) }
-                return hashed.flatMap { $0.offset >= offset ? $0 : nil }
+                do throws(ThalwegError) {
+                    let hashed = try await client.hashTopic(topic)
+                    return hashed.offset >= offset ? hashed : nil
+                } catch {
+                    guard [.unknownTopic, .notYet].contains(error.code) else { throw error }
+                    return nil
+                }
             }
             #expect(hashed.offset == offset, "node \(id)")
             hashes.insert(hashed.hash)
+            try await client.close()
         }
         return hashes
     }
@@ -184,18 +254,22 @@ func eventually<Value: Sendable>(
 
 /// Runs `body` with servers that agree, which are stopped and their data removed whatever happens.
 func withCluster(
-    _ count: Int = 3, _ change: @escaping TestCluster.Change = { _ in },
+    _ count: Int = 3, starting first: Int = .max,
+    _ change: @escaping TestCluster.Change = { _ in },
     _ body: (TestCluster) async throws -> Void
 ) async throws {
-    let cluster = TestCluster(count, change)
+    let cluster = try TestCluster(count, change)
     let result: Result<Void, any Error>
     do {
-        try await cluster.startFounders()
+        for member in cluster.founders.members.prefix(first) {
+            try await cluster.start(member.id)
+        }
         result = .success(try await body(cluster))
     } catch {
         result = .failure(error)
     }
     await cluster.stopAll()
     cluster.removeData()
+    #expect(cluster.failures.map(\.code) == [])
     try result.get()
 }

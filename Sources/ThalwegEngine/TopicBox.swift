@@ -1,0 +1,22 @@
+import ThalwegModel
+
+/// Gives a topic's state an identity; nothing else.
+final class TopicBox {
+    var state: TopicState
+    /// The system's: no client writes to it.
+    let isSystem: Bool
+    /// Bytes of writes until memory is looked at again.
+    var checkMemoryIn = 0
+    /// While a snapshot is being loaded.
+    var load: SnapshotLoad?
+    var restoredLast: UInt64 = 0
+    var restoredHorizon: UInt64 = 0
+    var restoredVersionFloor: UInt64 = 0
+    /// What the state came to at the last mark that asked for it.
+    var check: StateCheck?
+
+    init(_ state: consuming TopicState) {
+        isSystem = Name.isSystem(state.definition.name)
+        self.state = state
+    }
+}

@@ -1,0 +1,33 @@
+import NIOCore
+import ThalwegEngine
+import ThalwegModel
+import ThalwegWire
+
+// Readers who have seen more than this node has. In a cluster that is nothing special: another node
+// was ahead, and this one is about to get there.
+extension PartitionLoop {
+    /// Calls back when `offset` is applied, or with `not_yet`; see ``confirmNewest(_:_:)`` for the
+    /// newest.
+    func whenApplied(
+        _ offset: Offset, of topic: TopicID, _ body: @escaping (ThalwegError?) -> Void
+    ) {
+        if offset == .newest { return confirmNewest(topic, body) }
+        // Topics come to be by entries too: who follows may not know yet of one that there is.
+        let mayComeToBe = isReplicated && leadership.term == nil && offset > .start
+        offsetWaiters.wait(for: offset, of: topic, mayComeToBe: mayComeToBe, body)
+    }
+
+    /// As ``whenApplied(_:of:_:)`` for a reader that resumes. On a node that leads, or stands alone,
+    /// an offset that is not there is none of this topic: then it calls back, for who looks to say so.
+    func whenReached(
+        _ start: SubscriptionStart, of topic: TopicID, _ body: @escaping (ThalwegError?) -> Void
+    ) {
+        guard isReplicated, case .after(let offset) = start, offset != .newest else {
+            return body(nil)
+        }
+        whenApplied(offset, of: topic) { [self] error in
+            // Who is cut off ceases to lead before the patience ends.
+            body(leadership.term == nil ? error : nil)
+        }
+    }
+}
