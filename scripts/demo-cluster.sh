@@ -4,7 +4,7 @@
 #
 #   THALWEG=.build/release/thalweg scripts/demo-cluster.sh [--smoke]
 #
-# Needs a build with the consensus library: make raft. --smoke: fewer kills.
+# Needs a build with the consensus library, as `make demo-cluster` makes it. --smoke: fewer kills.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 thalweg=${THALWEG:?set THALWEG to the thalweg command}
