@@ -13,6 +13,10 @@ DEBUG := .build/debug/thalweg
 SWIFT_FILES := Package.swift Sources Tests Fuzz Programs/Package.swift \
 	$(addprefix Programs/,Sources Plugins Examples Tests)
 
+# SwiftPM keeps what the manifest said while its text and the environment are the same: this tells it
+# that the library for clusters has come.
+export THALWEG_RAFT_IS_THERE = $(shell test -e /usr/include/raft.h && echo yes)
+
 # A file that each Debian package is recognised by.
 APT_git := /usr/bin/git
 APT_libc6-dev := /usr/include/stdio.h
@@ -45,7 +49,7 @@ release: packages ## Builds the command with optimisation.
 demo: release modules ## Runs a server, loads it for some seconds and shows what came out.
 	THALWEG=$(RELEASE) scripts/demo.sh
 
-demo-cluster: release ## Makes three nodes a cluster and kills the one that leads, under a load too.
+demo-cluster: raft release ## Makes three nodes a cluster and kills the one that leads, under a load too.
 	THALWEG=$(RELEASE) scripts/demo-cluster.sh
 
 test: packages ## Runs everything that CI runs: about a quarter of an hour on two cores.

@@ -4,7 +4,7 @@
 #
 #   THALWEG=.build/release/thalweg scripts/demo-cluster.sh [--smoke]
 #
-# Needs a build with the consensus library: make raft. --smoke: fewer kills.
+# Needs a build with the consensus library, as `make demo-cluster` makes it. --smoke: fewer kills.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 thalweg=${THALWEG:?set THALWEG to the thalweg command}
@@ -52,17 +52,16 @@ serve 1 --listen "$(clients 1)" --cluster-listen "$(nodes 1)" --cluster-init
 serve 2 --listen "$(clients 2)" --cluster-listen "$(nodes 2)" --join "$(clients 1)"
 serve 3 --listen "$(clients 3)" --cluster-listen "$(nodes 3)" --join "$(clients 1)"
 
-# Prints the client address of the node that leads, as node $1 knows it.
+# Prints the client address of the node that leads, as node $1 knows it, or nothing.
 leader() {
-    "$thalweg" cluster status --server "$(clients "$1")" --json |
-        sed -n 's/.*"client_address": *"\([^"]*\)"[^}]*"role": *"leader".*/\1/p' | head -1
+    "$thalweg" cluster status --server "$(clients "$1")" | awk '$2 == "leader" { print $3 }'
 }
 voters() {
-    "$thalweg" cluster status --server "$(clients 1)" --json | grep -oE '"role": *"(voter|leader)"' | wc -l
+    "$thalweg" cluster status --server "$(clients 1)" |
+        awk '$2 == "leader" || $2 == "voter" { count++ } END { print count + 0 }'
 }
 for _ in $(seq 300); do
-    # The answering node's own role is one more.
-    [ "$(voters)" -ge 3 ] && break
+    [ "$(voters)" -eq 3 ] && break
     sleep 0.1
 done
 show cluster status --server "$(clients 1)"

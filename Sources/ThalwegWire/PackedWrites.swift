@@ -271,30 +271,22 @@ public struct WriteBatchHeader: Hashable, Sendable {
     ) {
         // Safe: one comparison covers the head; the body's length is compared with what is left.
         guard end - start >= 21 else { return nil }
-        let body: UnsafeRawPointer
-        switch start.load(as: UInt8.self) {
-        case 1:
-            operation = .assert
-            mask = 0
-            bodyCount = UInt32(
-                littleEndian: start.loadUnaligned(fromByteOffset: 9, as: UInt32.self))
-            body = start + 13
-        case 2:
-            operation = .patch
-            mask = UInt64(littleEndian: start.loadUnaligned(fromByteOffset: 9, as: UInt64.self))
-            bodyCount = UInt32(
-                littleEndian: start.loadUnaligned(fromByteOffset: 17, as: UInt32.self))
-            body = start + 21
-        case 3:
-            operation = .retract
-            mask = 0
-            bodyCount = 0
-            body = start + 9
-        default:
-            return nil
-        }
-        guard end - body >= Int(bodyCount) else { return nil }
+        let tag = start.load(as: UInt8.self)
+        guard let operation = WriteOperation(rawValue: tag) else { return nil }
+        // Which operation comes next cannot be predicted, so there is no branch on it: everything
+        // is loaded, and what the operation does not have is masked away.
+        let code = UInt64(tag)
+        let isRetract = (code &+ 1) >> 2
+        let isPatch = (code >> 1) ^ isRetract
+        let headBytes = Int(truncatingIfNeeded: (0x0915_0d00 as UInt64 &>> (code &* 8)) & 0xff)
+        let fields = UInt64(littleEndian: start.loadUnaligned(fromByteOffset: 9, as: UInt64.self))
+        let length = UInt32(
+            littleEndian: start.loadUnaligned(fromByteOffset: headBytes &- 4, as: UInt32.self))
+        self.operation = operation
+        mask = fields & (0 &- isPatch)
+        bodyCount = length & UInt32(truncatingIfNeeded: isRetract &- 1)
+        body = start + headBytes
         key = start + 1
-        self.body = body
+        guard end - body >= Int(bodyCount) else { return nil }
     }
 }

@@ -151,9 +151,7 @@ struct ClusterRandomTests {
             _ = try await eventually("all nodes agree on \(topic), seed \(seed)") { () -> Bool? in
                 var states: Set<String> = []
                 for id in cluster.nodes {
-                    let reader = try await cluster.visitor(id)
-                    let hashed = try? await reader.hashTopic(topic)
-                    try await reader.close()
+                    let hashed = try await cluster.asking(id) { try await $0.hashTopic(topic) }
                     guard let hashed else { return nil }
                     states.insert("\(hashed.offset) \(hashed.hash)")
                 }

@@ -78,7 +78,8 @@ struct ClusterSnapshotTests {
                 topic, .u64(1), row: try Sample.row(topic, "first")
             ).offset
             _ = try await cluster.hashes(topic.name, at: first)
-            let reader = try await cluster.visitor(away)
+            let reader = try await TestServer.connectLasting(
+                try cluster.server(away).address, .readOnly)
             let feed = try await reader.subscribe(try await reader.topic(topic.name))
             let before = try await feed.events(to: first)
             #expect(before.map(\.key) == [.u64(1)])
@@ -129,9 +130,12 @@ struct ClusterSnapshotTests {
             #expect(try await cluster.hashes(topic.name, at: newest).count == 1)
             var states: Set<UInt64> = []
             for id in cluster.nodes {
-                let reader = try await cluster.visitor(id)
-                states.insert(try await reader.program(topic.name).stateHash)
-                try await reader.close()
+                states.insert(
+                    try await eventually("node \(id) tells") {
+                        try await cluster.asking(id) {
+                            try await $0.program(topic.name).stateHash
+                        }
+                    })
             }
             #expect(states.count == 1)
             try await client.close()

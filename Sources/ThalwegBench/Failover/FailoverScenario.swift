@@ -137,7 +137,7 @@ private final class FailoverRun {
             commandLine: options.commandLine, machine: .current(), nodes: options.nodes,
             victim: options.victim.rawValue, kills: waits.count,
             electionTimeout: options.electionTimeout,
-            firstCommitMsP50: sorted.isEmpty ? nil : sorted[sorted.count / 2],
+            firstCommitMsP50: sorted.isEmpty ? nil : sorted[(sorted.count - 1) / 2],
             firstCommitMsMax: sorted.last, writes: figures.acknowledged, lost: lost,
             duplicated: duplicated, clientErrors: UInt64(figures.errors.count),
             areEqual: hashes.count == 1)

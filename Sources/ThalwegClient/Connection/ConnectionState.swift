@@ -38,14 +38,14 @@ struct ConnectionState {
     /// Connections that were ready so far.
     private(set) var generation = 0
     /// Attempts that failed since the last ready connection.
-    var failures = 0
+    private(set) var failures = 0
     /// Of the servers tried in this round one said that it does not lead: there is a cluster, and
     /// an election takes moments.
     var hasHeardFollower = false
     /// The node does not lead: nothing more is sent there, and when all that was sent is answered
     /// the client goes where this says.
     var leaving: ThalwegError?
-    private var leavingSinceTick: UInt64 = 0
+    var leavingSinceTick: UInt64 = 0
     /// What the server said (request id 0) before it closed the connection.
     var farewell: ThalwegError?
     private var randomState: UInt64
@@ -66,7 +66,7 @@ struct ConnectionState {
     /// Of the client's session, by topic.
     var sequences: [TopicID: WriteSequence] = [:]
 
-    private var tickCount: UInt64 = 0
+    private(set) var tickCount: UInt64 = 0
     private var greetingSinceTick: UInt64 = 0
     private var heardAtTick: UInt64 = 0
     private var pingedAtTick: UInt64 = 0
@@ -372,12 +372,6 @@ struct ConnectionState {
         default: break
         }
         return actions
-    }
-
-    /// The node does not lead: the client goes as soon as everything it sent is answered.
-    mutating func leave(_ error: ThalwegError) {
-        if leaving == nil { leavingSinceTick = tickCount }
-        leaving = error
     }
 
     /// Bytes of the server arrived.

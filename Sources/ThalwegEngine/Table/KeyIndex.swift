@@ -16,6 +16,8 @@
 //      between an entry and its home.
 //   2. `count` entries are not empty; `count <= limit`.
 //   3. The last cell is always empty, so every scan ends.
+//   4. What is read behind a part's last cell is empty or has a larger tag than any of the part: it
+//      is the next part's, or was, or is the region's margin.
 
 struct KeyIndex: ~Copyable {
     struct Part {
@@ -111,8 +113,17 @@ struct KeyIndex: ~Copyable {
     ) -> UInt32 {
         let least = hash << 32
         var cell = first
-        // An empty cell wraps around to more than any entry with this tag, and ends the search.
-        while cell.pointee &- 1 < least { cell += 1 }
+        // Four cells at a time, without a branch between them that nobody can predict: those with
+        // smaller tags are in front, so counting them is finding the place. An empty cell wraps
+        // around to more than any entry with this tag.
+        // Safe: behind a region's last cell are as many more as one step reads.
+        while true {
+            let smaller =
+                (cell[0] &- 1 < least ? 1 : 0) &+ (cell[1] &- 1 < least ? 1 : 0)
+                &+ (cell[2] &- 1 < least ? 1 : 0) &+ (cell[3] &- 1 < least ? 1 : 0)
+            cell += smaller
+            if smaller < 4 { break }
+        }
         let entry = cell.pointee
         return entry != 0 && (entry ^ least) >> 32 == 0 ? UInt32(truncatingIfNeeded: entry) : 0
     }

@@ -7,6 +7,8 @@ struct KeyIndexRegion {
     /// What each part gets, as `KeyIndex.Part` has it.
     let capacity: UInt32
     let slack: UInt32
+    /// Empty cells behind the last part: a search reads some cells at a time.
+    private static let margin = 4
     private let memory: UnsafeMutableRawPointer
     private let memoryBytes: Int
     /// Parts that live here now.
@@ -18,7 +20,7 @@ struct KeyIndexRegion {
     init(capacity: UInt32, parts: Int) {
         self.capacity = capacity
         slack = 32 + capacity / 64
-        let bytes = (Int(capacity) + Int(slack)) * 8 * parts
+        let bytes = ((Int(capacity) + Int(slack)) * parts + KeyIndexRegion.margin) * 8
         if bytes >= HugePages.size {
             memoryBytes = HugePages.rounded(bytes)
             memory = HugePages.allocate(memoryBytes)

@@ -5,7 +5,7 @@ import ThalwegWire
 ///
 /// A few words, made where they are needed. A call of a method of `TopicState` that is not inlined
 /// may copy the whole topic for the callee (872 bytes, when instructions were counted: a seventh of
-/// all that a write took); a call of a method of this passes nine words.
+/// all that a write took); a call of a method of this passes eight words.
 ///
 /// Good until the slab next allocates, a window is opened or one is done.
 struct NewestState {
@@ -51,6 +51,13 @@ struct NewestState {
         let word = record.word2
         let reference = Record.pending(word)
         return reference == 0 ? word : committedPlace(reference).pointee
+    }
+
+    /// Nobody asserts the record as committed any more, whoever holds it.
+    func clearSources(_ record: Record) {
+        let reference = Record.pending(record.word2)
+        guard reference != 0 else { return }
+        committedPlace(reference).pointee = SourceSets.empty
     }
 
     /// The place in `PendingWindow.committed` of a held record's oldest entry.

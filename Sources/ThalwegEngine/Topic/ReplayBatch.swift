@@ -35,7 +35,9 @@ struct ReplayBatch {
         for _ in 0..<count {
             let change = try NetChange(from: &reader, shape: table.shape)
             let hash = table.hash.hash(change.key)
-            thalweg_prefetch(table.index.firstCell(hash))
+            let cell = table.index.firstCell(hash)
+            thalweg_prefetch(cell)
+            thalweg_prefetch(cell + 4)
             reads.append(Read(change: change, hash: hash, candidate: 0))
         }
         for position in reads.indices {

@@ -68,7 +68,9 @@ extension TopicState {
             return true
         }
         for slot in slots {
-            delete(slot, reason: DeletionReason.dropped.rawValue, metadata: tail.changes)
+            let gone = delete(slot, reason: DeletionReason.dropped.rawValue, metadata: tail.changes)
+            // Windows behind the truncation may hold it, and with it who asserted it.
+            newestState.clearSources(table.record(gone))
         }
         endEntry()
     }

@@ -28,8 +28,8 @@ enum ClusterCall {
     ) async throws(ThalwegError) -> Reply {
         let target = try ListenAddress(address)
         let loop = MultiThreadedEventLoopGroup.singleton.next()
-        let promise = loop.makePromise(of: [UInt8].self)
         let frame = try Frame.bytes(message, requestID: Handler.requestID)
+        let promise = loop.makePromise(of: [UInt8].self)
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(.seconds(3))
             .channelInitializer { channel in

@@ -24,6 +24,8 @@ struct Joining: Sendable {
             do throws(ThalwegError) {
                 let before = file.state
                 try await step(&file, &known)
+                // The directory is another's once the node has stopped.
+                if Task.isCancelled { return }
                 if file.state != before { try file.save(to: directory) }
                 if file.state == .member { return }
             } catch {

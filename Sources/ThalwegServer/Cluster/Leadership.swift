@@ -7,11 +7,19 @@ import ThalwegModel
 ///     follows ──leads(term)──► leads ──follows──► follows
 ///                                │
 ///             what is merged, sealed or waited for is let go: `not_committed`
-enum Leadership: Sendable {
+enum Leadership: Sendable, CustomStringConvertible {
     /// Writes are taken and appended in this term. A node that stands alone leads for ever.
     case leads(term: UInt64)
     /// Another node takes writes, if one is known.
     case follows(Member?)
+
+    var description: String {
+        switch self {
+        case .leads(let term): "leads in term \(term)"
+        case .follows(nil): "follows nobody that is known"
+        case .follows(let leader?): "follows node \(leader.id)"
+        }
+    }
 
     /// The term to append in; `nil` while writes belong elsewhere.
     var term: UInt64? {

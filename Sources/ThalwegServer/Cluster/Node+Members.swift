@@ -117,7 +117,7 @@ extension Node {
     ) {
         let begun: Done = { [self] result in
             switch result {
-            case .success: awaitSnapshot(on: loop, done)
+            case .success: awaitSnapshot(log, on: loop, done)
             case .failure(let error) where error.code == .notYet:
                 loop.scheduleTask(in: Self.lookAgain) { [self] in takeSnapshot(log, on: loop, done)
                 }
@@ -127,12 +127,20 @@ extension Node {
         log.atDelivered(begun) { [self] index in snapshotNow(at: index) }
     }
 
-    private func awaitSnapshot(on loop: any EventLoop, _ done: @escaping Done) {
+    private func awaitSnapshot(
+        _ log: ReplicatedLog, on loop: any EventLoop, _ done: @escaping Done
+    ) {
         let (isRunning, failure) = snapshots.withLock { ($0.isRunning, $0.failure) }
         guard isRunning else {
+            // The place was none after all: there is one behind a later entry.
+            if failure?.code == .notYet {
+                loop.scheduleTask(in: Self.lookAgain) { [self] in takeSnapshot(log, on: loop, done)
+                }
+                return
+            }
             return done(failure.map { .failure($0) } ?? .success(()))
         }
-        loop.scheduleTask(in: Self.lookAgain) { [self] in awaitSnapshot(on: loop, done) }
+        loop.scheduleTask(in: Self.lookAgain) { [self] in awaitSnapshot(log, on: loop, done) }
     }
 }
 

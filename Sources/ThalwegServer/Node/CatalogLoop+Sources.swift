@@ -100,7 +100,7 @@ extension CatalogLoop {
         subject: (SourceID) -> Subject, again: (SourceID) -> () -> Void
     ) {
         if !name.isEmpty, waiting[.source(name)] != nil {
-            waiting[.source(name)]?.append(CatalogLoop.unless(answer, again(.none)))
+            waiting[.source(name)]?.append(unlessLost(answer, again(.none)))
             return
         }
         do throws(ThalwegError) {
@@ -109,18 +109,19 @@ extension CatalogLoop {
                 isReserved: Name.isSystem(name), isTaken: { promised.contains($0) })
             try append(entry)
             promised.insert(source)
-            waiting[subject(source)] = [CatalogLoop.unless(answer, again(source))]
+            waiting[subject(source)] = [unlessLost(answer, again(source))]
         } catch {
             answer(.failure(error))
         }
     }
 
-    /// Answers with the error that a waiting request is called with, or goes on.
-    private static func unless(
+    /// Goes on with a claim that waits, or answers it. Where this node leads no longer it does not
+    /// matter what became of the claim: it is made again where writes are taken.
+    private func unlessLost(
         _ answer: @escaping Answer<HeldSource>, _ goOn: @escaping () -> Void
     ) -> (ThalwegError?) -> Void {
-        { error in
-            if let error { return answer(.failure(error)) }
+        { [self] error in
+            if let error { return answer(.failure(leadership.refusal ?? error)) }
             goOn()
         }
     }
@@ -133,7 +134,7 @@ extension CatalogLoop {
         do throws(ThalwegError) {
             let time = CatalogLoop.uptime
             try liveness.check(source, isShared: isShared, time: time)
-            let again = CatalogLoop.unless(answer) { [self] in
+            let again = unlessLost(answer) { [self] in
                 take(source, isShared: isShared, deadlineMilliseconds, answer)
             }
             if waiting[.sourceID(source)] != nil {

@@ -40,7 +40,9 @@ extension Node {
     func snapshotNow(at index: UInt64) {
         let written = log.statistics.payloadBytes
         let isFirst = snapshots.withLock { state in
-            guard !state.isRunning, index > log.statistics.snapshotIndex else { return false }
+            guard !state.isRunning else { return false }
+            state.failure = nil
+            guard index > log.statistics.snapshotIndex else { return false }
             state.isRunning = true
             state.bytesBefore = state.bytesAtLast
             state.bytesAtLast = written

@@ -1,3 +1,4 @@
+import NIOCore
 import ThalwegEngine
 import ThalwegModel
 
@@ -7,7 +8,7 @@ extension PartitionLoop {
     /// Queued writes take memory until they are applied: their connection is read on when they are,
     /// unless it has little waiting.
     func hold(_ bytes: Int, _ topic: TopicID, _ connection: any Answering) {
-        connection.hold(bytes)
+        count(bytes, connection)
         // Most batches come behind another of the same connection.
         let last = (held[topic]?.count ?? 0) - 1
         if last >= 0, held[topic]?[last].0 === connection {
@@ -23,8 +24,32 @@ extension PartitionLoop {
     func sealOrHold(_ bytes: Int, _ topic: TopicID, _ connection: any Answering) {
         seal(topic)
         guard partition.isGroupFull(topic) else { return }
-        connection.hold(bytes)
+        count(bytes, connection)
         held[topic, default: []].append((connection, bytes))
+    }
+
+    private func count(_ bytes: Int, _ connection: any Answering) {
+        if heldOfCrossing == nil { connection.hold(bytes) } else { heldOfCrossing? += bytes }
+    }
+
+    /// Merges what a connection of another loop has sent; gives how many bytes of it wait, and will be
+    /// released like those that are held.
+    func write(
+        _ crossing: CrossingWrites, source: SourceID, session: UniqueID,
+        connection: any Answering
+    ) -> Int {
+        loop.assertInEventLoop()
+        let start = SubscriptionHub.now
+        defer { subscriptions.worked(since: start) }
+        heldOfCrossing = 0
+        defer { heldOfCrossing = nil }
+        let time = Timestamp.now
+        crossing.lendEach { payload, requestID in
+            merge(
+                payload, requestID: requestID, source: source, session: session, time: time,
+                connection: connection)
+        }
+        return heldOfCrossing ?? 0
     }
 
     /// A group of the topic was cut: what is held from here on belongs to the next.

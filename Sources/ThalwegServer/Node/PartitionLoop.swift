@@ -44,6 +44,8 @@ final class PartitionLoop: @unchecked Sendable {
     /// their way.
     var held: [TopicID: [(any Answering, Int)]] = [:]
     var heldInFlight: [TopicID: [[(any Answering, Int)]]] = [:]
+    /// While writes of another loop are merged: how many bytes of them wait.
+    var heldOfCrossing: Int?
     /// Entries that the log could not take, in order; writes are refused while there are any.
     var refused: [(topic: TopicID, entry: [UInt8])] = []
     /// The log takes none, or this node does not lead.
@@ -109,6 +111,15 @@ final class PartitionLoop: @unchecked Sendable {
         loop.assertInEventLoop()
         let start = SubscriptionHub.now
         defer { subscriptions.worked(since: start) }
+        merge(
+            payload, requestID: requestID, source: source, session: session, time: .now,
+            connection: connection)
+    }
+
+    func merge(
+        _ payload: UnsafeRawBufferPointer, requestID: UInt32, source: SourceID,
+        session: UniqueID, time: Timestamp, connection: any Answering
+    ) {
         do throws(ThalwegError) {
             var reader = ByteReader(payload)
             let header = try WriteBatchHeader(from: &reader)
@@ -127,7 +138,7 @@ final class PartitionLoop: @unchecked Sendable {
             let outcome: MergeOutcome
             do throws(ThalwegError) {
                 outcome = try partition.merge(
-                    writes, header: header, source: source, session: session, time: .now,
+                    writes, header: header, source: source, session: session, time: time,
                     token: token)
             } catch {
                 if let token { waiters[token] = nil }

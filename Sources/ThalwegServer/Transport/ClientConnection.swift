@@ -45,6 +45,8 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
     private(set) var facts: ConnectionFacts?
     /// Bytes handed to other loops and not merged yet.
     private(set) var handedOver = 0
+    /// Writes of the read that is being handled, which go to another loop when it is.
+    var crossing: CrossingWrites?
     var isReadPending = false
     /// It goes to another loop once at most.
     var hasMoved = false
@@ -143,6 +145,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
             if case .closed = state { return }
             return partial.append(contentsOf: bytes)
         }
+        defer { cross() }
         var bytes = bytes
         do throws(ThalwegError) {
             if !partial.isEmpty { bytes = try complete(with: bytes) }
@@ -253,6 +256,8 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
         if type == .write {
             write(frame.payload, frame.header.requestID)
         } else {
+            // Whatever it asks for comes behind the writes.
+            cross()
             request(type, frame.payload, frame.header.requestID)
         }
     }
@@ -271,17 +276,12 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
                 payload, requestID: requestID, source: source, session: session, connection: self)
             return
         }
-        let batch = Array(payload)
-        handedOver += batch.count
-        let source = source
-        let session = session
-        partition.loop.execute { [self] in
-            batch.withUnsafeBytes {
-                partition.write(
-                    $0, requestID: requestID, source: source, session: session, connection: self)
-            }
-            release(batch.count)
+        handedOver += payload.count
+        if crossing?.partition !== partition {
+            cross()
+            crossing = CrossingWrites(to: partition)
         }
+        crossing?.append(payload, requestID: requestID)
     }
 
     func hold(_ bytes: Int) {

@@ -67,7 +67,7 @@ public struct ClusterInfo: Message {
     public var committedIndex: UInt64
     public var appliedIndex: UInt64
     public var lastIndex: UInt64
-    /// Ascending by node.
+    /// Ascending by node; none where the node was not let in yet.
     public var members: [Member]
 
     public init(
@@ -101,8 +101,8 @@ public struct ClusterInfo: Message {
                 limit: Self.maximumMembers, advice: "report fewer")
         }
         let isAlone = role == .alone
-        guard (cluster == 0) == isAlone, (node == 0) == isAlone, isAlone == members.isEmpty,
-            !isAlone || term == 0 && leader == 0
+        guard (cluster == 0) == isAlone, (node == 0) == isAlone,
+            !isAlone || term == 0 && leader == 0 && members.isEmpty
         else { throw ThalwegError(.invalidFrame, "a node alone is in no cluster, others are") }
         guard zip(members, members.dropFirst()).allSatisfy({ $0.node < $1.node }),
             members.first?.node != 0

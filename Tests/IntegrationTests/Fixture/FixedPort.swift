@@ -7,7 +7,7 @@ import ThalwegModel
 enum FixedPort {
     private static let last = Mutex(UInt16.random(in: 20_000..<30_000))
 
-    static func address() throws(ThalwegError) -> String {
+    static func address() throws -> String {
         for _ in 0..<2_000 {
             let port = last.withLock { last in
                 last = last >= 31_999 ? 20_000 : last + 1

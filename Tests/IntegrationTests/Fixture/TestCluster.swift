@@ -197,17 +197,19 @@ final class TestCluster: Sendable {
         try await server(id).connect(.readOnly)
     }
 
-    /// A reader at the node that comes back when it is lost, also while it is let in: a node that
-    /// takes over another's state ends its connections.
-    func visitor(_ id: NodeID) async throws -> ThalwegClient {
-        let address = try address(id)
-        return try await eventually("node \(id) lets a reader in") {
-            do throws(ThalwegError) {
-                return try await TestServer.connectLasting(address, .readOnly)
-            } catch {
-                guard error.code == .connectionLost else { throw error }
-                return nil
-            }
+    /// What a node says, or nil where it has no such topic yet, or ended the connection, as a node
+    /// does that takes over another's state.
+    func asking<Value: Sendable>(
+        _ id: NodeID, _ body: (ThalwegClient) async throws -> Value
+    ) async throws -> Value? {
+        do {
+            let client = try await reader(id)
+            let value = try await body(client)
+            try? await client.close()
+            return value
+        } catch let error as ThalwegError {
+            guard [.unknownTopic, .notYet, .connectionLost].contains(error.code) else { throw error }
+            return nil
         }
     }
 
@@ -218,7 +220,7 @@ final class TestCluster: Sendable {
         var hashes: Set<UInt64> = []
         for id in nodes {
             // A node that takes over another's state ends its connections.
-            let client = try await visitor(id)
+            let client = try await TestServer.connectLasting(try server(id).address, .readOnly)
             let hashed = try await eventually("node \(id) has applied \(offset)") {
                 do throws(ThalwegError) {
                     let hashed = try await client.hashTopic(topic)

@@ -24,7 +24,11 @@ struct TestServer: Sendable {
         options.log.segmentBytes = 1 << 20
         options.programEngine = ProgramModules.engine
         change(&options)
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let isTold = ProcessInfo.processInfo.environment["THALWEG_TEST_LOG"] != nil
+        let logger = Logger(label: directory.suffix(4).description) { label -> any LogHandler in
+            if isTold { return StreamLogHandler.standardError(label: label) }
+            return SwiftLogNoOpLogHandler()
+        }
         return TestServer(
             server: try await Server.start(options, logger: logger), directory: directory)
     }
