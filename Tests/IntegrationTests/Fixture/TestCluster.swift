@@ -208,7 +208,9 @@ final class TestCluster: Sendable {
             try? await client.close()
             return value
         } catch let error as ThalwegError {
-            guard [.unknownTopic, .notYet, .connectionLost].contains(error.code) else { throw error }
+            guard [.unknownTopic, .notYet, .connectionLost].contains(error.code) else {
+                throw error
+            }
             return nil
         }
     }
