@@ -221,20 +221,12 @@ final class TestCluster: Sendable {
     func hashes(_ topic: String, at offset: Offset) async throws -> Set<UInt64> {
         var hashes: Set<UInt64> = []
         for id in nodes {
-            // A node that takes over another's state ends its connections.
-            let client = try await TestServer.connectLasting(try server(id).address, .readOnly)
             let hashed = try await eventually("node \(id) has applied \(offset)") {
-                do throws(ThalwegError) {
-                    let hashed = try await client.hashTopic(topic)
-                    return hashed.offset >= offset ? hashed : nil
-                } catch {
-                    guard [.unknownTopic, .notYet].contains(error.code) else { throw error }
-                    return nil
-                }
+                let hashed = try await asking(id) { try await $0.hashTopic(topic) }
+                return hashed.flatMap { $0.offset >= offset ? $0 : nil }
             }
             #expect(hashed.offset == offset, "node \(id)")
             hashes.insert(hashed.hash)
-            try await client.close()
         }
         return hashes
     }
