@@ -126,10 +126,20 @@ final class ClusterProcesses {
             }
     }
 
-    /// Ports that nobody has now.
+    /// Ports that nobody has now, and that the system gives to nobody who connects somewhere: a node
+    /// that is down for a moment finds its own free.
     private static func freePorts(_ count: Int) throws -> [UInt16] {
-        let sockets = try (0..<count).map { _ in
-            try TCPSocket.listen(on: Endpoint(host: "127.0.0.1", port: 0))
+        var sockets: [TCPSocket] = []
+        var failures = 0
+        while sockets.count < count {
+            do {
+                sockets.append(
+                    try TCPSocket.listen(
+                        on: Endpoint(host: "127.0.0.1", port: .random(in: 20_000..<32_000))))
+            } catch {
+                failures += 1
+                if failures > 1_000 { throw error }
+            }
         }
         return sockets.map(\.localPort)
     }
