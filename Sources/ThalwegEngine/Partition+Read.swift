@@ -97,7 +97,7 @@ extension Partition {
                 value: offset.rawValue)
         }
         var reached = box.state.table.changes.last
-        box.state.table.changes.walk(after: offset.rawValue) { at, slot in
+        box.state.table.walk(after: offset.rawValue) { at, slot in
             guard box.state.table.record(slot).isLast(at) else { return true }
             guard body(box.state.reading(slot)) else {
                 reached = at - 1

@@ -29,7 +29,7 @@ private struct ChangesTwin: ~Copyable {
 
     func walk(after offset: UInt64) -> [UInt64] {
         var walked: [UInt64] = []
-        index.walk(after: offset) { at, slot in
+        index.walk(after: offset, ahead: { _ in }) { at, slot in
             if lastChange[Int(slot)] == at { walked.append(at) }
             return true
         }

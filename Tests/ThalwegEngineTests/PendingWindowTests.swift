@@ -4,6 +4,9 @@ import ThalwegModel
 @testable import ThalwegEngine
 
 @Suite struct PendingWindowTests {
+    /// Of a record whose key has no fixed size: nothing of it is kept.
+    private let key = UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped
+
     @Test(arguments: [1, 2] as [UInt64])
     func runsOfAnArenaAreAlignedAndKeepTheirBytes(seed: UInt64) {
         var random = RandomSource(seed: seed)
@@ -35,7 +38,7 @@ import ThalwegModel
             for _ in 0..<5_000 {
                 window.reserve(1)
                 let index = window.append(PendingWindowTests.entry, committed: 0)
-                _ = window.takeRow(window.entries + index, count: 300)
+                _ = window.takeRow(window.entries + index, count: 300, key: key)
             }
             sizes.insert(window.bytes)
         }
@@ -48,12 +51,12 @@ import ThalwegModel
         for _ in 0..<200 {
             window.reserve(1)
             let index = window.append(PendingWindowTests.entry, committed: 0)
-            _ = window.takeRow(window.entries + index, count: 1 << 20)
+            _ = window.takeRow(window.entries + index, count: 1 << 20, key: key)
         }
         let large = window.bytes
         for number in 2...20 as ClosedRange<UInt64> {
             window.open(number: number)
-            _ = window.scratch(100)
+            _ = window.scratch(100, key: key)
         }
         #expect(window.bytes < large / 50)
     }
@@ -65,7 +68,7 @@ import ThalwegModel
             for _ in 0..<2_000 {
                 window.reserve(1)
                 let index = window.append(PendingWindowTests.entry, committed: number)
-                let row = window.takeRow(window.entries + index, count: 100)
+                let row = window.takeRow(window.entries + index, count: 100, key: key)
                 row.storeBytes(of: UInt64(index), as: UInt64.self)
             }
             for index in 0..<2_000 {
@@ -96,15 +99,59 @@ import ThalwegModel
         window.reserve(1)
         let index = window.append(PendingWindowTests.entry, committed: 0)
         let entry = window.entries + index
-        let row = window.takeRow(entry, count: 20)
-        #expect(window.takeRow(entry, count: 24) == row)
-        #expect(window.takeRow(entry, count: 0) == row)
-        #expect(window.takeRow(entry, count: 25) != row)
+        let row = window.takeRow(entry, count: 20, key: key)
+        #expect(window.takeRow(entry, count: 24, key: key) == row)
+        #expect(window.takeRow(entry, count: 0, key: key) == row)
+        #expect(window.takeRow(entry, count: 25, key: key) != row)
+    }
+
+    @Test(arguments: [8, 16, 32])
+    func aKeyOfAFixedSizeStandsBeforeTheRow(size: Int) throws {
+        var window = PendingWindow(keySize: size)
+        window.open(number: 1)
+        for number in 0..<100 as Range<UInt8> {
+            window.reserve(1)
+            let index = window.append(PendingWindowTests.entry, committed: 0)
+            let bytes = [UInt8](repeating: number, count: size)
+            _ = bytes.withUnsafeBytes { key in
+                window.takeRow(
+                    window.entries + index, count: Int(number),
+                    key: key.baseAddress.unsafelyUnwrapped)
+            }
+        }
+        for number in 0..<100 {
+            let row = try #require(window.entries[number].row)
+            #expect(UInt(bitPattern: row) % 8 == 0)
+            let key = window.key(before: row)
+            #expect(key.map(Array.init) == [UInt8](repeating: UInt8(number), count: size))
+        }
+    }
+
+    @Test func onlyTheFirstRowIsSurelyAnother() {
+        var entry = PendingWindowTests.entry
+        #expect(!entry.isSurelyUpsert)
+        entry.row = UnsafeMutableRawPointer(bitPattern: 64)
+        #expect(!entry.isSurelyUpsert)
+        entry.outcome.wroteRow(isFirst: true)
+        #expect(entry.isSurelyUpsert)
+        entry.outcome.net = .membership
+        entry.outcome.reason = DeletionReason.epoch.rawValue
+        #expect(entry.isSurelyUpsert && entry.outcome.net == .membership)
+        #expect(entry.outcome.reason == DeletionReason.epoch.rawValue)
+        // The second may be the base's again.
+        entry.outcome.wroteRow(isFirst: false)
+        #expect(!entry.isSurelyUpsert)
+        entry.outcome = PendingEntry.Outcome(.nothing, reason: .retracted, baseIsMissing: true)
+        entry.outcome.wroteRow(isFirst: false)
+        #expect(entry.isSurelyUpsert)
+        entry.exists = false
+        #expect(!entry.isSurelyUpsert)
     }
 
     private static var entry: PendingEntry {
         PendingEntry(
             slot: 1, previous: 0, sources: 0, row: nil, rowCount: 0, rowUnits: 0, exists: true,
-            outcome: PendingEntry.Outcome(.nothing, reason: .retracted))
+            outcome: PendingEntry.Outcome(
+                .nothing, reason: .retracted, baseIsMissing: false))
     }
 }

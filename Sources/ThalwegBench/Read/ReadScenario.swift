@@ -8,7 +8,7 @@ import ThalwegWire
 /// same bytes to each of two bare echo servers on the same machine, one that waits for all its
 /// connections and one that blocks in each, and with 128 reads of a replica that follows the topic
 /// in this process, so all see the same noise.
-public func runRead(_ options: ReadOptions) async throws -> ReadReport {
+public func runRead(_ options: ReadOptions) throws -> ReadReport {
     try options.load.check()
     for rate in options.rates { try LoadOptions.check("--rate", rate, 0...1_000_000_000) }
     guard !options.rates.isEmpty else {
@@ -24,16 +24,21 @@ public func runRead(_ options: ReadOptions) async throws -> ReadReport {
     defer { echo.stop() }
     let blockingEcho = try MeasuredServer.startSink(options.server, mode: .blockingEcho)
     defer { blockingEcho.stop() }
-    let client = try await ThalwegClient.connect(
-        to: server.endpoint.description,
-        options: ClientOptions(source: .readOnly)
-    )
     let reader = try PointReader(options, server, echo.endpoint, blockingEcho.endpoint)
-    let replica = try await client.replica(of: PlayerRecord.self)
-    try await replica.ready()
+    let address = server.endpoint.description
+    let (client, replica) = try awaiting {
+        let client = try await ThalwegClient.connect(
+            to: address,
+            options: ClientOptions(source: .readOnly)
+        )
+        let replica = try await client.replica(of: PlayerRecord.self)
+        try await replica.ready()
+        return (client, replica)
+    }
     reader.replica = replica
     var phases: [ReadPhase] = []
     for rate in options.rates { phases.append(try reader.phase(rate)) }
+    try awaiting { try await client.close() }
     guard let first = phases.first else { preconditionFailure("there is a phase for each rate") }
     return ReadReport(
         commandLine: options.commandLine,

@@ -165,7 +165,7 @@ extension TopicState {
         var stoppedAt: UInt64?
         var sources: [UInt16] = []
         if part == 0 {
-            table.changes.walk(after: walked) { offset, slot in
+            table.walk(after: walked) { offset, slot in
                 guard offset <= point else { return false }
                 guard !isFull(writer) else {
                     stoppedAt = offset - 1

@@ -41,7 +41,7 @@ extension Partition {
     package func spoil(_ topic: TopicID) throws(ThalwegError) -> Bool {
         let box = try required(topic)
         var isDone = false
-        box.state.table.changes.walk(after: 0) { offset, slot in
+        box.state.table.walk(after: 0) { offset, slot in
             let record = box.state.table.record(slot)
             guard record.isLast(offset), record.isLive,
                 let start = box.state.table.shape.row(record).baseAddress,

@@ -32,7 +32,7 @@ extension TopicState {
 
     private func load(_ running: any TopicProgram) throws(ThalwegError) {
         var slots: [UInt32] = []
-        table.changes.walk(after: 0) { offset, slot in
+        table.walk(after: 0) { offset, slot in
             if table.record(slot).isLast(offset), table.record(slot).isLive { slots.append(slot) }
             return true
         }

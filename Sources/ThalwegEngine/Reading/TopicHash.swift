@@ -28,7 +28,7 @@ extension TopicState {
         var members: [UInt16] = []
         hash.mix(table.changes.last)
         hash.mix(table.horizon)
-        table.changes.walk(after: 0) { offset, slot in
+        table.walk(after: 0) { offset, slot in
             let record = table.record(slot)
             guard record.isLast(offset) else { return true }
             hash.mix(offset)

@@ -28,7 +28,7 @@ extension TopicState {
         let before = writer.count
         var steps = 0
         var reached = last
-        table.changes.walk(after: position.offset.rawValue) { offset, slot in
+        table.walk(after: position.offset.rawValue) { offset, slot in
             guard steps < TopicState.stepsPerCall,
                 writer.byteCount < limitBytes || writer.count == before
             else {

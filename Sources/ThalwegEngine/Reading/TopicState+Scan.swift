@@ -6,7 +6,7 @@ extension TopicState {
     func count(_ filter: Filter) -> Int {
         var count = 0
         var sources: [UInt16] = []
-        table.changes.walk(after: 0) { offset, slot in
+        table.walk(after: 0) { offset, slot in
             let record = table.record(slot)
             if record.isLast(offset), record.isLive, matches(record, filter, &sources) {
                 count += 1
@@ -26,7 +26,7 @@ extension TopicState {
         var sources: [UInt16] = []
         var steps = 0
         var reached = table.changes.last
-        table.changes.walk(after: after) { offset, slot in
+        table.walk(after: after) { offset, slot in
             guard steps < 1 << 16, writer.count < limit,
                 writer.byteCount < query.limitBytes || writer.count == 0
             else {
@@ -72,7 +72,7 @@ extension TopicState {
         var page = KeyPage(limit: limit)
         var sources: [UInt16] = []
         query.token.withUnsafeBytes { token in
-            table.changes.walk(after: 0) { offset, slot in
+            table.walk(after: 0) { offset, slot in
                 let record = table.record(slot)
                 guard record.isLast(offset), record.isLive else { return true }
                 let key = table.shape.key(record)

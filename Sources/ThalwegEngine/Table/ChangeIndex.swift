@@ -26,6 +26,8 @@
 struct ChangeIndex: ~Copyable {
     static let segmentShift: UInt64 = 12
     static let segmentSize = 1 << 12
+    /// Entries between what a walk looks at and what it asks memory for.
+    static let lookahead = 12
 
     struct Segment {
         /// Dense: 4,096 slots. Sparse: `stored` slots, then `stored` 16-bit distances.
@@ -282,13 +284,21 @@ struct ChangeIndex: ~Copyable {
 
     /// Calls `body` with (offset, slot) of every entry after `offset`, ascending, stale ones
     /// included, until it returns `false`. The caller asks each record whether it is the last.
+    /// `ahead` hears of a slot some entries before `body` does: records stand in memory in another
+    /// order than that of their changes, and a walk over cold ones waits for little else.
     ///
     /// Complexity: a seek by arithmetic (binary in the archive), then one step an entry.
-    func walk(after offset: UInt64, _ body: (UInt64, UInt32) -> Bool) {
+    @inline(__always) func walk(
+        after offset: UInt64, ahead: (UInt32) -> Void, _ body: (UInt64, UInt32) -> Bool
+    ) {
         guard offset < last else { return }
         var next = offset + 1
         if next >> ChangeIndex.segmentShift < firstSegment {
-            for position in lowerBound(next)..<archiveOffsets.count {
+            let end = archiveOffsets.count
+            for position in lowerBound(next)..<end {
+                if position + ChangeIndex.lookahead < end {
+                    ahead(archiveSlots[position + ChangeIndex.lookahead])
+                }
                 guard body(archiveOffsets[position], archiveSlots[position]) else { return }
             }
             next = firstSegment << ChangeIndex.segmentShift
@@ -299,8 +309,8 @@ struct ChangeIndex: ~Copyable {
             let first =
                 (firstSegment + UInt64(position - head)) << ChangeIndex.segmentShift
             let skip = next > first ? Int(next - first) : 0
-            let goesOn = ChangeIndex.forEach(segments[position], from: skip) { distance, slot in
-                body(first + UInt64(distance), slot)
+            let goesOn = ChangeIndex.forEach(segments[position], from: skip, ahead: ahead) {
+                distance, slot in body(first + UInt64(distance), slot)
             }
             guard goesOn else { return }
             position += 1
@@ -310,7 +320,7 @@ struct ChangeIndex: ~Copyable {
     /// The slot that stands at `offset`, live or stale; `nil` where none is kept.
     func slot(at offset: UInt64) -> UInt32? {
         var found: UInt32?
-        walk(after: offset - 1) { at, slot in
+        walk(after: offset - 1, ahead: { _ in }) { at, slot in
             if at == offset { found = slot }
             return false
         }
@@ -318,20 +328,25 @@ struct ChangeIndex: ~Copyable {
     }
 
     @discardableResult
-    static func forEach(
-        _ segment: Segment, from start: Int, _ body: (Int, UInt32) -> Bool
+    @inline(__always) static func forEach(
+        _ segment: Segment, from start: Int, ahead: (UInt32) -> Void = { _ in },
+        _ body: (Int, UInt32) -> Bool
     ) -> Bool {
         // Safe: a dense segment has 4,096 slots, a sparse one `stored` of each.
         guard let memory = segment.memory else { return true }
         let slots = memory.assumingMemoryBound(to: UInt32.self)
         if segment.stored < 0 {
             for distance in start..<ChangeIndex.segmentSize where slots[distance] != 0 {
+                // Slot 0 is memory too, and a slot may be told more than once.
+                ahead(slots[min(distance + lookahead, ChangeIndex.segmentSize - 1)])
                 guard body(distance, slots[distance]) else { return false }
             }
             return true
         }
-        let distances = ChangeIndex.distances(memory, Int(segment.stored))
-        for position in 0..<Int(segment.stored) where Int(distances[position]) >= start {
+        let stored = Int(segment.stored)
+        let distances = ChangeIndex.distances(memory, stored)
+        for position in 0..<stored where Int(distances[position]) >= start {
+            ahead(slots[min(position + lookahead, stored - 1)])
             guard body(Int(distances[position]), slots[position]) else { return false }
         }
         return true

@@ -54,6 +54,17 @@ struct Table: ~Copyable {
         Record(slab.address(slot))
     }
 
+    /// Calls `body` with every entry of the change index after `offset`, see ``ChangeIndex``.
+    @inline(__always) func walk(after offset: UInt64, _ body: (UInt64, UInt32) -> Bool) {
+        changes.walk(
+            after: offset,
+            ahead: { slot in
+                let address = slab.address(slot)
+                thalweg_prefetch(address)
+                thalweg_prefetch(address + 64)
+            }, body)
+    }
+
     // MARK: Finding
 
     @inline(__always) func find(_ key: UnsafeRawBufferPointer, hash: UInt64) -> UInt32 {

@@ -136,6 +136,7 @@ struct NewestState {
     @inline(__always) func netChange(
         _ entry: UnsafeMutablePointer<PendingEntry>
     ) -> PendingEntry.Net {
+        if entry.pointee.isSurelyUpsert { return .upsert }
         let base = base(entry.pointee.slot, behind: entry.pointee.previous)
         guard entry.pointee.exists else { return base.exists ? .delete : .nothing }
         guard base.exists else { return .upsert }

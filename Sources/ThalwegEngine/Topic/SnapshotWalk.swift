@@ -109,7 +109,7 @@ extension TopicState {
         // Out of the state while its records are walked.
         var writer = EntryWriter()
         swap(&writer, &snapshotWriter)
-        table.changes.walk(after: walk.position) { offset, slot in
+        table.walk(after: walk.position) { offset, slot in
             guard offset <= walk.end else { return false }
             guard writer.count < limit else {
                 reached = offset - 1

@@ -28,7 +28,7 @@ extension TopicState {
         let hasMetadata = !window.pointee.metadata.isEmpty
         var net = 0
         for index in 0..<window.pointee.count {
-            prefetchRecord(of: index + TopicState.lookahead, in: window)
+            prefetchBase(of: index + TopicState.lookahead, in: window)
             let entry = window.pointee.entries + index
             entry.pointee.outcome.net = newestState.netChange(entry)
             guard entry.pointee.outcome.net != .nothing else { continue }
@@ -42,6 +42,18 @@ extension TopicState {
     /// Entries whose records are asked for before they are needed, in the walks over a window: at
     /// millions of records each of them would else be waited for.
     static let lookahead = 12
+
+    /// What sealing an entry reads: its row, and its record where the two are to be compared.
+    @inline(__always) private func prefetchBase(
+        of index: Int, in window: UnsafeMutablePointer<PendingWindow>
+    ) {
+        guard index < window.pointee.count else { return }
+        let entry = window.pointee.entries + index
+        if window.pointee.keySize != 0, entry.pointee.isSurelyUpsert, let row = entry.pointee.row {
+            return TopicState.prefetchLines(row, bytes: Int(entry.pointee.rowCount))
+        }
+        prefetchRecord(of: index, in: window)
+    }
 
     @inline(__always) func prefetchRecord(
         of index: Int, in window: UnsafeMutablePointer<PendingWindow>
@@ -66,7 +78,9 @@ extension TopicState {
     @inline(__always) private mutating func encode(
         _ entry: UnsafeMutablePointer<PendingEntry>, metadata: [UInt8]?
     ) {
-        let key = table.shape.key(table.record(entry.pointee.slot))
+        let key =
+            entry.pointee.row.flatMap { open.pointee.key(before: $0) }
+            ?? table.shape.key(table.record(entry.pointee.slot))
         let row = entry.pointee.outcome.net == .upsert ? row(entry) : .empty
         writer.reserve(32 + key.count + row.count + (metadata?.count ?? 0))
         let flag = metadata == nil ? 0 : WindowOperation.metadataFlag

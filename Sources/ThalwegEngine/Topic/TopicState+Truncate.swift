@@ -63,7 +63,7 @@ extension TopicState {
         beginTail(metadata: [:])
         var slots: [UInt32] = []
         slots.reserveCapacity(table.liveRecords)
-        table.changes.walk(after: 0) { offset, slot in
+        table.walk(after: 0) { offset, slot in
             if table.record(slot).isLast(offset), table.record(slot).isLive { slots.append(slot) }
             return true
         }

@@ -7,7 +7,7 @@ extension TopicState {
     ) -> UInt64 {
         var left = limit
         var reached = table.changes.last
-        table.changes.walk(after: position) { offset, slot in
+        table.walk(after: position) { offset, slot in
             guard left > 0 else {
                 reached = offset - 1
                 return false

@@ -120,7 +120,7 @@ extension TopicState {
             PendingEntry(
                 slot: slot, previous: reference, sources: base.sources, row: nil, rowCount: 0,
                 rowUnits: 0, exists: base.exists,
-                outcome: .init(.nothing, reason: .retracted)),
+                outcome: .init(.nothing, reason: .retracted, baseIsMissing: !base.exists)),
             committed: reference == 0 ? record.word2 : SourceSets.empty)
         record.pending = PendingWindow.reference(window: openNumber, index: index)
         return index
@@ -141,8 +141,11 @@ extension TopicState {
             return changed
         }
         entry.pointee.sources = sources
+        // A record that was retracted in this window was not compared.
+        entry.pointee.outcome.wroteRow(isFirst: entry.pointee.exists && entry.pointee.row == nil)
         entry.pointee.exists = true
-        let row = context.window.pointee.takeRow(entry, count: body.count)
+        let row = context.window.pointee.takeRow(
+            entry, count: body.count, key: write.pointee.keyStart)
         Table.copy(body, to: row)
         return true
     }
@@ -170,7 +173,7 @@ extension TopicState {
     ) -> Bool {
         guard let layout else { preconditionFailure("only rows of a schema have versions") }
         let size = layout.upgradedSize(of: body)
-        let scratch = open.pointee.scratch(size)
+        let scratch = scratch(size, for: entry)
         let upgraded = UnsafeMutableRawBufferPointer(start: scratch, count: size)
         layout.upgrade(body, into: upgraded)
         let row = row(entry)
@@ -179,8 +182,8 @@ extension TopicState {
             && Table.equal(row, UnsafeRawBufferPointer(upgraded))
         let changed = !isSame || sources != entry.pointee.sources
         entry.pointee.sources = sources
-        entry.pointee.exists = true
         if !isSame { setRow(entry, scratch, size) }
+        entry.pointee.exists = true
         return changed
     }
 
@@ -208,6 +211,7 @@ extension TopicState {
             let bytes = UnsafeMutableRawBufferPointer(
                 start: row, count: Int(entry.pointee.rowCount))
             if layout.isCurrent(UnsafeRawBufferPointer(bytes)) {
+                entry.pointee.outcome.wroteRow(isFirst: false)
                 return layout.applyInPlace(patch: write.pointee.body, mask: mask, to: bytes)
                     || isJoining
             }
@@ -225,7 +229,7 @@ extension TopicState {
         let target = withCurrent(exists ? old : nil, layout) { current in
             let size = layout.sizeAfterPatch(current, mask: mask, values: values)
             let target = UnsafeMutableRawBufferPointer(
-                start: open.pointee.scratch(size), count: size)
+                start: scratch(size, for: entry), count: size)
             layout.apply(patch: values, mask: mask, to: current, into: target)
             return target
         }
@@ -233,14 +237,24 @@ extension TopicState {
             exists && old.count == target.count
             && Table.equal(old, UnsafeRawBufferPointer(target))
         if isSame { return false }
-        entry.pointee.exists = true
         if let row = target.baseAddress { setRow(entry, row, target.count) }
+        entry.pointee.exists = true
         return true
     }
 
+    private func scratch(
+        _ size: Int, for entry: UnsafeMutablePointer<PendingEntry>
+    ) -> UnsafeMutableRawPointer {
+        let key = table.shape.key(table.record(entry.pointee.slot))
+        // Safe: a record has a key.
+        return open.pointee.scratch(size, key: key.baseAddress.unsafelyUnwrapped)
+    }
+
+    /// Takes a row that was found to differ from the entry's newest.
     private func setRow(
         _ entry: UnsafeMutablePointer<PendingEntry>, _ row: UnsafeMutableRawPointer, _ size: Int
     ) {
+        entry.pointee.outcome.wroteRow(isFirst: entry.pointee.exists && entry.pointee.row == nil)
         entry.pointee.row = row
         entry.pointee.rowCount = Int32(size)
         entry.pointee.rowUnits = PendingWindow.units(size)

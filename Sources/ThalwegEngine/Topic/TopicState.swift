@@ -94,7 +94,8 @@ struct TopicState: ~Copyable {
         windows = .allocate(capacity: Int(TopicState.ring))
         allWindows = .allocate(capacity: Int(TopicState.ring))
         for number in 0..<Int(TopicState.ring) {
-            allWindows.advanced(by: number).initialize(to: PendingWindow())
+            allWindows.advanced(by: number)
+                .initialize(to: PendingWindow(keySize: table.shape.fixedKeySize))
             windows.advanced(by: number).initialize(to: allWindows)
             if number > 0 { idle.append(allWindows + number) }
         }

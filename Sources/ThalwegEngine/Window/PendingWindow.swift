@@ -14,6 +14,9 @@
 //   2. Entry n's address does not change while n is filled in: growing happens between writes.
 //   3. A record that windows hold has a reference where its source set was. The set is in
 //      `committed`, beside the record's oldest entry in flight, until that window is done.
+//   4. A key of a fixed size stands right before each row in the arena. With an entry whose row is
+//      surely another than its base's, sealing needs nothing but the arena: at millions of records
+//      the record itself would be waited for, as it has left every cache since it was merged.
 import ThalwegModel
 
 /// One record's outcome in one window.
@@ -30,18 +33,34 @@ struct PendingEntry {
     var exists: Bool
     var outcome: Outcome
 
-    /// What the window did, and why it deleted: 4 bits each, so that an entry is half a cache line.
-    struct Outcome {
-        private var bits: UInt8
+    /// The row, if the entry has one, is surely not the base's: no comparison tells more.
+    @inline(__always) var isSurelyUpsert: Bool { exists && row != nil && outcome.isSure }
 
-        init(_ net: Net, reason: DeletionReason) {
+    /// What the window did, what is known of that before it is sealed, and why it deleted: a byte,
+    /// so that an entry is half a cache line.
+    struct Outcome {
+        /// Reason, base is missing, first row, net: 4, 1, 1 and 2 bits.
+        private var bits: UInt8
+        private static let firstRow: UInt8 = 0x04
+        private static let baseIsMissing: UInt8 = 0x08
+
+        init(_ net: Net, reason: DeletionReason, baseIsMissing: Bool) {
             bits = net.rawValue | reason.rawValue << 4
+            if baseIsMissing { bits |= Outcome.baseIsMissing }
         }
 
         /// Set when the window is sealed.
         var net: Net {
-            get { Net(rawValue: bits & 0x0f).unsafelyUnwrapped }
-            set { bits = bits & 0xf0 | newValue.rawValue }
+            get { Net(rawValue: bits & 0x03).unsafelyUnwrapped }
+            set { bits = bits & 0xfc | newValue.rawValue }
+        }
+
+        /// Any row is a change: there was none, or this one was found to differ and is the first.
+        @inline(__always) var isSure: Bool { bits & 0x0c != 0 }
+
+        /// A row was written; `isFirst` where it was compared with the base's and found to differ.
+        @inline(__always) mutating func wroteRow(isFirst: Bool) {
+            bits = bits & ~Outcome.firstRow | (isFirst ? Outcome.firstRow : 0)
         }
 
         var reason: UInt8 {
@@ -70,6 +89,8 @@ struct PendingWindow: ~Copyable {
     private var capacity = PendingWindow.leastCapacity
     private static let leastCapacity = 8
     private var arena = Arena()
+    /// Of the key before each row; 0 where keys have no fixed size.
+    let keySize: Int
     /// Metadata of the last write to an entry that brought some.
     var metadata: [Int: [UInt8]] = [:]
     /// When the oldest write came, in microseconds; 0 while there is none.
@@ -89,7 +110,8 @@ struct PendingWindow: ~Copyable {
     /// Entries of one window: its index has 24 bits in `record.pending`.
     static let limit = 1 << 24 - 2
 
-    init() {
+    init(keySize: Int = 0) {
+        self.keySize = keySize
         entries = .allocate(capacity: PendingWindow.leastCapacity)
         committed = .allocate(capacity: PendingWindow.leastCapacity)
     }
@@ -163,14 +185,16 @@ struct PendingWindow: ~Copyable {
     }
 
     /// Makes the entry's row a run of `count` bytes of the arena, keeping nothing of the old one.
+    ///
+    /// - Parameter key: of the record; `keySize` bytes of it are kept.
     @inline(__always) mutating func takeRow(
-        _ entry: UnsafeMutablePointer<PendingEntry>, count: Int
+        _ entry: UnsafeMutablePointer<PendingEntry>, count: Int, key: UnsafeRawPointer
     ) -> UnsafeMutableRawPointer {
         if let row = entry.pointee.row, count <= Int(entry.pointee.rowUnits) << 3 {
             entry.pointee.rowCount = Int32(truncatingIfNeeded: count)
             return row
         }
-        let row = arena.allocate(count)
+        let row = scratch(count, key: key)
         entry.pointee.row = row
         entry.pointee.rowCount = Int32(count)
         entry.pointee.rowUnits = PendingWindow.units(count)
@@ -182,8 +206,22 @@ struct PendingWindow: ~Copyable {
     }
 
     /// A run for a row that is built beside the old one.
-    mutating func scratch(_ count: Int) -> UnsafeMutableRawPointer {
-        arena.allocate(count)
+    @inline(__always) mutating func scratch(
+        _ count: Int, key: UnsafeRawPointer
+    ) -> UnsafeMutableRawPointer {
+        // Safe: as many bytes as were asked for; fixed sizes are multiples of 8.
+        let run = arena.allocate(keySize + count)
+        if keySize == 8 {
+            run.storeBytes(of: key.loadUnaligned(as: UInt64.self), as: UInt64.self)
+        } else {
+            run.copyMemory(from: key, byteCount: keySize)
+        }
+        return run + keySize
+    }
+
+    /// The key before a row of the arena; `nil` where keys have no fixed size.
+    @inline(__always) func key(before row: UnsafeRawPointer) -> UnsafeRawBufferPointer? {
+        keySize == 0 ? nil : UnsafeRawBufferPointer(start: row - keySize, count: keySize)
     }
 }
 
@@ -194,6 +232,8 @@ struct Arena: ~Copyable {
     private var next: UnsafeMutableRawPointer?
     private var left = 0
     private(set) var bytes = 0
+    /// Bytes of the chunks before `chunk`.
+    private var begun = 0
 
     /// Of the first chunk: a topic that is hardly used takes little.
     private static let chunkSize = 1 << 12
@@ -205,7 +245,7 @@ struct Arena: ~Copyable {
     }
 
     /// Bytes that are handed out; a few more where one did not fit in what a chunk had left.
-    var usedBytes: Int { chunks.prefix(chunk).reduce(0) { $0 + $1.count } - left }
+    var usedBytes: Int { begun - left }
 
     /// At least `count` bytes, 8-aligned, good until `reset`.
     @inline(__always) mutating func allocate(_ count: Int) -> UnsafeMutableRawPointer {
@@ -222,6 +262,7 @@ struct Arena: ~Copyable {
         _ count: Int
     ) -> UnsafeMutableRawPointer {
         while chunk < chunks.count, chunks[chunk].count < count {
+            begun += chunks[chunk].count
             chunk += 1
         }
         if chunk == chunks.count {
@@ -234,6 +275,7 @@ struct Arena: ~Copyable {
         let start = chunks[chunk].baseAddress.unsafelyUnwrapped
         next = start + count
         left = chunks[chunk].count - count
+        begun += chunks[chunk].count
         chunk += 1
         return start
     }
@@ -262,5 +304,6 @@ struct Arena: ~Copyable {
         chunk = 0
         next = nil
         left = 0
+        begun = 0
     }
 }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import ThalwegBench
 
-struct BenchRead: AsyncParsableCommand {
+struct BenchRead: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "read",
         abstract: "One client reads one record after the other while others write.")
@@ -12,7 +12,7 @@ struct BenchRead: AsyncParsableCommand {
     @OptionGroup var load: LoadFlags
     @OptionGroup var common: BenchFlags
 
-    func run() async throws {
+    func run() throws {
         var options = ReadOptions()
         options.server = try common.serverOptions
         try load.apply(to: &options.load)
@@ -22,6 +22,6 @@ struct BenchRead: AsyncParsableCommand {
         options.windowMilliseconds = common.window
         options.quiet = common.quiet
         options.commandLine = CommandLine.arguments
-        try common.publish(try await runRead(options))
+        try common.publish(runRead(options))
     }
 }
