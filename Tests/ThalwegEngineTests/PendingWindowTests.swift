@@ -132,17 +132,17 @@ import ThalwegModel
         #expect(!entry.isSurelyUpsert)
         entry.row = UnsafeMutableRawPointer(bitPattern: 64)
         #expect(!entry.isSurelyUpsert)
-        entry.outcome.wroteRow(isFirst: true)
+        entry.outcome.wroteFirst()
         #expect(entry.isSurelyUpsert)
         entry.outcome.net = .membership
         entry.outcome.reason = DeletionReason.epoch.rawValue
         #expect(entry.isSurelyUpsert && entry.outcome.net == .membership)
         #expect(entry.outcome.reason == DeletionReason.epoch.rawValue)
         // The second may be the base's again.
-        entry.outcome.wroteRow(isFirst: false)
+        entry.outcome.wroteAgain()
         #expect(!entry.isSurelyUpsert)
         entry.outcome = PendingEntry.Outcome(.nothing, reason: .retracted, baseIsMissing: true)
-        entry.outcome.wroteRow(isFirst: false)
+        entry.outcome.wroteAgain()
         #expect(entry.isSurelyUpsert)
         entry.exists = false
         #expect(!entry.isSurelyUpsert)

@@ -141,11 +141,9 @@ extension TopicState {
             return changed
         }
         entry.pointee.sources = sources
-        // A record that was retracted in this window was not compared.
-        entry.pointee.outcome.wroteRow(isFirst: entry.pointee.exists && entry.pointee.row == nil)
-        entry.pointee.exists = true
         let row = context.window.pointee.takeRow(
             entry, count: body.count, key: write.pointee.keyStart)
+        entry.pointee.exists = true
         Table.copy(body, to: row)
         return true
     }
@@ -182,7 +180,7 @@ extension TopicState {
             && Table.equal(row, UnsafeRawBufferPointer(upgraded))
         let changed = !isSame || sources != entry.pointee.sources
         entry.pointee.sources = sources
-        if !isSame { setRow(entry, scratch, size) }
+        if !isSame { PendingWindow.setRow(entry, scratch, size) }
         entry.pointee.exists = true
         return changed
     }
@@ -211,7 +209,7 @@ extension TopicState {
             let bytes = UnsafeMutableRawBufferPointer(
                 start: row, count: Int(entry.pointee.rowCount))
             if layout.isCurrent(UnsafeRawBufferPointer(bytes)) {
-                entry.pointee.outcome.wroteRow(isFirst: false)
+                entry.pointee.outcome.wroteAgain()
                 return layout.applyInPlace(patch: write.pointee.body, mask: mask, to: bytes)
                     || isJoining
             }
@@ -237,7 +235,7 @@ extension TopicState {
             exists && old.count == target.count
             && Table.equal(old, UnsafeRawBufferPointer(target))
         if isSame { return false }
-        if let row = target.baseAddress { setRow(entry, row, target.count) }
+        if let row = target.baseAddress { PendingWindow.setRow(entry, row, target.count) }
         entry.pointee.exists = true
         return true
     }
@@ -248,16 +246,6 @@ extension TopicState {
         let key = table.shape.key(table.record(entry.pointee.slot))
         // Safe: a record has a key.
         return open.pointee.scratch(size, key: key.baseAddress.unsafelyUnwrapped)
-    }
-
-    /// Takes a row that was found to differ from the entry's newest.
-    private func setRow(
-        _ entry: UnsafeMutablePointer<PendingEntry>, _ row: UnsafeMutableRawPointer, _ size: Int
-    ) {
-        entry.pointee.outcome.wroteRow(isFirst: entry.pointee.exists && entry.pointee.row == nil)
-        entry.pointee.row = row
-        entry.pointee.rowCount = Int32(size)
-        entry.pointee.rowUnits = PendingWindow.units(size)
     }
 
     @inline(__always) private mutating func retract(

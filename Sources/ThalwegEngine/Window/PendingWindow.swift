@@ -58,10 +58,11 @@ struct PendingEntry {
         /// Any row is a change: there was none, or this one was found to differ and is the first.
         @inline(__always) var isSure: Bool { bits & 0x0c != 0 }
 
-        /// A row was written; `isFirst` where it was compared with the base's and found to differ.
-        @inline(__always) mutating func wroteRow(isFirst: Bool) {
-            bits = bits & ~Outcome.firstRow | (isFirst ? Outcome.firstRow : 0)
-        }
+        /// The entry has its first row, which was compared with the base's and found to differ.
+        mutating func wroteFirst() { bits |= Outcome.firstRow }
+
+        /// The row is another than before, and may be the base's again.
+        @inline(__always) mutating func wroteAgain() { bits &= ~Outcome.firstRow }
 
         var reason: UInt8 {
             get { bits >> 4 }
@@ -185,6 +186,7 @@ struct PendingWindow: ~Copyable {
     }
 
     /// Makes the entry's row a run of `count` bytes of the arena, keeping nothing of the old one.
+    /// What is to be written there was found to differ from the entry's newest row, if it `exists`.
     ///
     /// - Parameter key: of the record; `keySize` bytes of it are kept.
     @inline(__always) mutating func takeRow(
@@ -192,13 +194,34 @@ struct PendingWindow: ~Copyable {
     ) -> UnsafeMutableRawPointer {
         if let row = entry.pointee.row, count <= Int(entry.pointee.rowUnits) << 3 {
             entry.pointee.rowCount = Int32(truncatingIfNeeded: count)
+            entry.pointee.outcome.wroteAgain()
             return row
         }
+        return takeFreshRow(entry, count: count, key: key)
+    }
+
+    @inline(never) private mutating func takeFreshRow(
+        _ entry: UnsafeMutablePointer<PendingEntry>, count: Int, key: UnsafeRawPointer
+    ) -> UnsafeMutableRawPointer {
         let row = scratch(count, key: key)
+        PendingWindow.setRow(entry, row, count)
+        return row
+    }
+
+    /// Gives the entry a row of the arena, which was found to differ from its newest, if it
+    /// `exists`.
+    static func setRow(
+        _ entry: UnsafeMutablePointer<PendingEntry>, _ row: UnsafeMutableRawPointer, _ count: Int
+    ) {
+        // A record that was retracted in this window was compared with nothing.
+        if entry.pointee.exists, entry.pointee.row == nil {
+            entry.pointee.outcome.wroteFirst()
+        } else {
+            entry.pointee.outcome.wroteAgain()
+        }
         entry.pointee.row = row
         entry.pointee.rowCount = Int32(count)
-        entry.pointee.rowUnits = PendingWindow.units(count)
-        return row
+        entry.pointee.rowUnits = units(count)
     }
 
     @inline(__always) static func units(_ count: Int) -> UInt16 {
