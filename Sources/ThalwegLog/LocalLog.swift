@@ -257,7 +257,7 @@ public final class LocalLog: CommitLog, @unchecked Sendable {
             state.statistics.entries += UInt64(group.count)
             state.statistics.payloadBytes += UInt64(bytes)
             state.statistics.groups += 1
-            state.statistics.syncs = writer.syncs
+            state.statistics.syncs += writer.takeSyncs()
             state.statistics.queuedBytes -= bytes
             state.statistics.durableIndex = writer.durableIndex
             state.statistics.isDiskFull = false

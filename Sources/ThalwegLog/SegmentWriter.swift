@@ -24,7 +24,7 @@ final class SegmentWriter {
     private var offset: UInt64
     /// Everything up to here is written and, unless the policy is `never`, synced.
     private(set) var durableIndex: UInt64
-    private(set) var syncs: UInt64 = 0
+    private var syncs: UInt64 = 0
     /// A mark stands at `offset`.
     private var isMarked = false
 
@@ -63,6 +63,12 @@ final class SegmentWriter {
     }
 
     // MARK: Groups
+
+    /// Synchronisations since the last call.
+    func takeSyncs() -> UInt64 {
+        defer { syncs = 0 }
+        return syncs
+    }
 
     /// Writes `entries`, which fit and follow `durableIndex`, and syncs them.
     func persist(_ entries: ArraySlice<LogEntry>) throws(ThalwegError) {

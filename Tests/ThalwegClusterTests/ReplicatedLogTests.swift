@@ -172,6 +172,13 @@ struct ReplicatedLogTests {
         }
         #expect(leader.log.statistics.entries == 500)
         #expect(leader.log.statistics.groups < 500, "entries share syncs")
+        for node in cluster.all {
+            let syncs = try cluster.eventually("synchronisations") {
+                node.log.statistics.syncs > 0 ? node.log.statistics.syncs : nil
+            }
+            #expect(syncs < 500, "entries share syncs")
+            #expect(node.log.statistics.segments == 1)
+        }
     }
 
     @Test func anotherLeadsWhenTheLeaderIsCutOffAndNothingIsLost() throws {

@@ -234,6 +234,8 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
             state.statistics.lastIndex = replica.core.lastIndex
             state.statistics.durableIndex = min(replica.durableIndex, replica.core.commitIndex)
             state.statistics.snapshotIndex = log.snapshotIndex
+            state.statistics.syncs = log.syncs
+            state.statistics.segments = log.segmentCount
             state.statistics.isDiskFull = replica.isDiskFull
             state.statistics.queuedBytes = state.uncommittedBytes
             state.membership = replica.core.membership

@@ -23,6 +23,13 @@ package final class ReplicaLog: @unchecked Sendable {
     let places: SegmentPlaces
     var writer: SegmentWriter
     private let newestSnapshot: Atomic<UInt64>
+    private let syncCount = Atomic<UInt64>(0)
+
+    /// Synchronisations of segments, for entries and marks. Any thread.
+    package var syncs: UInt64 { syncCount.load(ordering: .relaxed) }
+
+    /// Segments that hold entries. Any thread.
+    package var segmentCount: Int { places.count }
 
     /// The newest snapshot's index, 0 without one. Any thread.
     package internal(set) var snapshotIndex: UInt64 {
@@ -61,6 +68,7 @@ package final class ReplicaLog: @unchecked Sendable {
     /// Makes entries durable that follow `durableIndex`. After `disk_full` some may be: see
     /// `durableIndex`, and call again with the rest. Any other error ends the log.
     package func append(_ entries: [LogEntry]) throws(ThalwegError) {
+        defer { noteSyncs() }
         var rest = entries.drop { $0.index <= durableIndex }
         while let first = rest.first {
             var count = writer.countFitting(rest)
@@ -78,11 +86,17 @@ package final class ReplicaLog: @unchecked Sendable {
 
     /// States behind the last record that it is durable; when the log falls idle.
     package func writeMark() throws(ThalwegError) {
+        defer { noteSyncs() }
         do throws(ThalwegError) {
             try writer.writeMark()
         } catch  where error.code == .diskFull {
             // A mark only helps to tell damage from a torn write; what it states is durable.
         }
+    }
+
+    /// Counts what the writer of this segment did since it was asked last.
+    private func noteSyncs() {
+        syncCount.add(writer.takeSyncs(), ordering: .relaxed)
     }
 
     /// Reads entries from `index` on, up to `last` or about `maximumBytes`, at least one.

@@ -25,6 +25,7 @@ final class SegmentPlaces: Sendable {
     }
 
     var all: [Segment] { segments.withLock { $0 } }
+    var count: Int { segments.withLock { $0.count } }
     var firstIndices: [UInt64] { all.map(\.firstIndex) }
 
     /// Where to begin reading for entry `index`.
