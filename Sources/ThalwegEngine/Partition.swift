@@ -11,7 +11,14 @@ public import ThalwegModel
 public import ThalwegWire
 
 public final class Partition {
-    var topics: [UInt32: TopicBox] = [:]
+    // What every batch of writes comes by is not checked at run time for two accesses at once, here
+    // and in what it leads to: one loop calls, and nothing that is called comes back. The checks were
+    // a seventh of what a message to a topic that keeps every write cost its loop.
+    @exclusivity(unchecked) var topics: [UInt32: TopicBox] = [:] {
+        didSet { recent = nil }
+    }
+    /// The topic that was asked for last: mostly the next call is about it too.
+    @exclusivity(unchecked) private var recent: TopicBox?
     let seed: UInt64
     public let limits: Limits
     var feedScratch = FeedScratch()
@@ -32,10 +39,15 @@ public final class Partition {
 
     public var topicIDs: [TopicID] { topics.keys.sorted().map { TopicID($0) } }
 
-    func box(_ topic: TopicID) -> TopicBox? { topics[topic.rawValue] }
+    func box(_ topic: TopicID) -> TopicBox? {
+        if let recent, recent.id == topic { return recent }
+        guard let box = topics[topic.rawValue] else { return nil }
+        recent = box
+        return box
+    }
 
     func required(_ topic: TopicID) throws(ThalwegError) -> TopicBox {
-        guard let box = topics[topic.rawValue] else {
+        guard let box = box(topic) else {
             throw ThalwegError(
                 .unknownTopic, "there is no topic \(topic)",
                 advice: "describe the topic by name again: it may have been dropped")

@@ -2,11 +2,12 @@ import ThalwegModel
 
 /// Gives a topic's state an identity; nothing else.
 final class TopicBox {
-    var state: TopicState
+    let id: TopicID
+    @exclusivity(unchecked) var state: TopicState
     /// The system's: no client writes to it.
     let isSystem: Bool
     /// Bytes of writes until memory is looked at again.
-    var checkMemoryIn = 0
+    @exclusivity(unchecked) var checkMemoryIn = 0
     /// While a snapshot is being loaded.
     var load: SnapshotLoad?
     var restoredLast: UInt64 = 0
@@ -16,6 +17,7 @@ final class TopicBox {
     var check: StateCheck?
 
     init(_ state: consuming TopicState) {
+        id = state.id
         isSystem = Name.isSystem(state.definition.name)
         self.state = state
     }

@@ -27,10 +27,10 @@ final class HistoryChunk {
     /// `nil` once it is stored.
     private var own: UnsafeMutableRawPointer?
     private let capacity: Int
-    private(set) var used = 0
+    @exclusivity(unchecked) private(set) var used = 0
     /// Where each change begins, until it is stored.
-    private var positions: [UInt32] = []
-    private(set) var count = 0
+    @exclusivity(unchecked) private var positions: [UInt32] = []
+    @exclusivity(unchecked) private(set) var count = 0
     private(set) var firstTime: Int64 = 0
     private(set) var lastTime: Int64 = 0
     private var stored: StoredHistory?
@@ -195,16 +195,20 @@ struct HistoryDraft {
             as: UInt32.self)
         start.storeBytes(of: before, toByteOffset: 48, as: UInt64.self)
         var next = start + HistoryChunk.headerSize
-        func put(_ bytes: UnsafeRawBufferPointer) {
-            if let source = bytes.baseAddress {
-                next.copyMemory(from: source, byteCount: bytes.count)
-            }
-            next += bytes.count
+        next = sources.withUnsafeBytes { HistoryDraft.put($0, at: next) }
+        next = HistoryDraft.put(key, at: next)
+        next = HistoryDraft.put(row, at: next)
+        if let previous { next = HistoryDraft.put(previous, at: next) }
+        metadata?.withUnsafeBytes { _ = HistoryDraft.put($0, at: next) }
+    }
+
+    /// Gives the place behind the bytes.
+    private static func put(
+        _ bytes: UnsafeRawBufferPointer, at place: UnsafeMutableRawPointer
+    ) -> UnsafeMutableRawPointer {
+        if let source = bytes.baseAddress {
+            place.copyMemory(from: source, byteCount: bytes.count)
         }
-        sources.withUnsafeBytes { put($0) }
-        put(key)
-        put(row)
-        if let previous { put(previous) }
-        metadata?.withUnsafeBytes { put($0) }
+        return place + bytes.count
     }
 }

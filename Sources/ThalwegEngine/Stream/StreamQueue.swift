@@ -19,10 +19,11 @@ final class StreamQueue {
     /// Bytes after which a group is cut even while others are in flight.
     static let fullBytes = 4 << 20
 
-    private var writer = EntryWriter()
-    private(set) var openBatches = 0
-    private var openTickets: [StreamTicket] = []
-    private var inFlight: [[StreamTicket]] = []
+    // See `Partition.topics`.
+    @exclusivity(unchecked) private var writer = EntryWriter()
+    @exclusivity(unchecked) private(set) var openBatches = 0
+    @exclusivity(unchecked) private var openTickets: [StreamTicket] = []
+    @exclusivity(unchecked) private var inFlight: [[StreamTicket]] = []
     /// Groups with an entry that were cut so far, and those of them that are applied.
     private(set) var sealedGroups: UInt64 = 0
     private(set) var appliedGroups: UInt64 = 0

@@ -24,14 +24,14 @@ extension PartitionLoop {
     /// back as another leader's entry; then it is applied by key, as on every follower.
     private func stepDown() {
         refused = []
-        urgent = []
+        urgent = TopicSet()
         for topic in Set(held.keys).union(heldInFlight.keys) { releaseAllHeld(topic) }
         retractions.stop()
         // Everybody who waits does so for something of this partition.
         _ = partition.stepDown()
-        let (answers, cuts, changes) = (waiters, truncations, programChanges)
-        (waiters, truncations, programChanges) = ([:], [:], [:])
-        for (_, waiter) in answers.sorted(by: { $0.key < $1.key }) {
+        let (answers, cuts, changes) = (waiters.takeAll(), truncations, programChanges)
+        (truncations, programChanges) = ([:], [:])
+        for waiter in answers {
             switch waiter {
             case .batch(let connection, let requestID):
                 connection.refuse(Leadership.notCommitted, requestID)

@@ -81,9 +81,7 @@ extension PartitionLoop {
         confirmNewest(topic) { [self] error in
             guard let error else { return complete(judged) }
             for completion in judged {
-                if case .batch(let connection, let requestID)? =
-                    waiters.removeValue(forKey: completion.token)
-                {
+                if case .batch(let connection, let requestID)? = waiters.take(completion.token) {
                     connection.refuse(error, requestID)
                 }
             }

@@ -2,6 +2,25 @@ import NIOCore
 import ThalwegEngine
 import ThalwegModel
 
+/// Who has how many bytes in one group of writes.
+struct HeldWrites {
+    private var parts: [(connection: any Answering, bytes: Int)] = []
+
+    mutating func add(_ bytes: Int, of connection: any Answering) {
+        // Most batches come behind another of the same connection.
+        let last = parts.count - 1
+        if last >= 0, parts[last].connection === connection {
+            parts[last].bytes += bytes
+        } else {
+            parts.append((connection, bytes))
+        }
+    }
+
+    func release() {
+        for (connection, bytes) in parts { connection.release(bytes) }
+    }
+}
+
 // Connections whose writes wait for the log, and with how many bytes: they are read no further while
 // that is too many.
 extension PartitionLoop {
@@ -9,13 +28,7 @@ extension PartitionLoop {
     /// unless it has little waiting.
     func hold(_ bytes: Int, _ topic: TopicID, _ connection: any Answering) {
         count(bytes, connection)
-        // Most batches come behind another of the same connection.
-        let last = (held[topic]?.count ?? 0) - 1
-        if last >= 0, held[topic]?[last].0 === connection {
-            held[topic]?[last].1 += bytes
-        } else {
-            held[topic, default: []].append((connection, bytes))
-        }
+        held[topic, default: HeldWrites()].add(bytes, of: connection)
         if partition.isGroupFull(topic) { seal(topic) }
     }
 
@@ -25,7 +38,7 @@ extension PartitionLoop {
         seal(topic)
         guard partition.isGroupFull(topic) else { return }
         count(bytes, connection)
-        held[topic, default: []].append((connection, bytes))
+        held[topic, default: HeldWrites()].add(bytes, of: connection)
     }
 
     private func count(_ bytes: Int, _ connection: any Answering) {
@@ -62,15 +75,11 @@ extension PartitionLoop {
         guard heldInFlight[topic]?.isEmpty == false,
             let group = heldInFlight[topic]?.removeFirst()
         else { return }
-        for (connection, bytes) in group {
-            connection.release(bytes)
-        }
+        group.release()
     }
 
     func releaseOpen(_ topic: TopicID) {
-        for (connection, bytes) in held.removeValue(forKey: topic) ?? [] {
-            connection.release(bytes)
-        }
+        held.removeValue(forKey: topic)?.release()
     }
 
     func releaseAllHeld(_ topic: TopicID) {

@@ -18,15 +18,16 @@ extension PartitionLoop {
         guard let waiting = truncations[topic] else { return }
         seal(topic)
         guard !subscriptions.isBlocked(topic) else { return }
-        let token = addWaiter(.barrier { error in for done in waiting { done(error) } })
+        let token = waiters.add(.barrier { error in for done in waiting { done(error) } })
         do throws(ThalwegError) {
             guard let entry = try partition.truncate(topic, time: .now, token: token) else {
-                return removeWaiter(token)
+                waiters.take(token)
+                return
             }
             truncations[topic] = nil
             append(entry, topic)
         } catch {
-            removeWaiter(token)
+            waiters.take(token)
             truncations[topic] = nil
             for done in waiting { done(error) }
         }

@@ -25,33 +25,33 @@ final class PartitionLoop: @unchecked Sendable {
     // On `loop` only:
     let partition: Partition
     /// Whether writes are taken here, and in which term they are appended.
-    private(set) var leadership = Leadership.follows(nil)
+    @exclusivity(unchecked) private(set) var leadership = Leadership.follows(nil)
     let subscriptions: SubscriptionHub
     let offsetWaiters: OffsetWaiters
     private(set) lazy var retractions = SourceRetractions(
         loop: loop, partition: partition, merged: { [unowned self] in startTimer($0) },
         barrier: { [unowned self] in barrier($0, $1) })
-    var waiters: [UInt64: Waiter] = [:]
-    private var nextToken: UInt64 = 1
+    // What each batch comes by: see `Partition.topics`.
+    @exclusivity(unchecked) var waiters = WaiterTable()
     /// Topics whose open window has a timer.
     private var timed: Set<TopicID> = []
     /// Topics in whose open window somebody waits for an answer.
-    var urgent: Set<TopicID> = []
-    private var isUrgentScheduled = false
+    @exclusivity(unchecked) var urgent = TopicSet()
+    @exclusivity(unchecked) private var isUrgentScheduled = false
     /// Truncations that wait for their turn.
     var truncations: [TopicID: [@Sendable (ThalwegError?) -> Void]] = [:]
     /// Who has how many bytes in the open group of a topic that keeps every write, and in those on
     /// their way.
-    var held: [TopicID: [(any Answering, Int)]] = [:]
-    var heldInFlight: [TopicID: [[(any Answering, Int)]]] = [:]
+    @exclusivity(unchecked) var held: [TopicID: HeldWrites] = [:]
+    var heldInFlight: [TopicID: [HeldWrites]] = [:]
     /// While writes of another loop are merged: how many bytes of them wait.
-    var heldOfCrossing: Int?
+    @exclusivity(unchecked) var heldOfCrossing: Int?
     /// Entries that the log could not take, in order; writes are refused while there are any.
     var refused: [(topic: TopicID, entry: [UInt8])] = []
     /// The log takes none, or this node does not lead.
-    var objection: ThalwegError? = Leadership.refusal(nil)
+    @exclusivity(unchecked) var objection: ThalwegError? = Leadership.refusal(nil)
     /// Leadership is being handed over: what was merged goes on, nothing more is taken.
-    var isHandingOver = false
+    @exclusivity(unchecked) var isHandingOver = false
     /// Why no writes are taken; `nil` where they are.
     var refusal: ThalwegError? { objection ?? partRefusal }
     /// Why nothing is begun here by the part that this node plays; `nil` where it is.
@@ -74,12 +74,6 @@ final class PartitionLoop: @unchecked Sendable {
     var diverged: (StateDivergence) -> Void = { _ in }
     /// The log is kept by several nodes.
     let isReplicated: Bool
-
-    /// Whom to answer when a window is done.
-    enum Waiter {
-        case batch(any Answering, requestID: UInt32)
-        case barrier(@Sendable (ThalwegError?) -> Void)
-    }
 
     init(
         number: Int, loop: any EventLoop, partition: Partition, log: any NodeLog,
@@ -134,14 +128,14 @@ final class PartitionLoop: @unchecked Sendable {
             let waits = header.acknowledgement.rawValue >= Acknowledgement.committed.rawValue
             let token =
                 waits
-                ? addWaiter(.batch(connection, requestID: requestID)) : nil
+                ? waiters.add(.batch(connection, requestID: requestID)) : nil
             let outcome: MergeOutcome
             do throws(ThalwegError) {
                 outcome = try partition.merge(
                     writes, header: header, source: source, session: session, time: time,
                     token: token)
             } catch {
-                if let token { waiters[token] = nil }
+                if let token { waiters.take(token) }
                 throw error
             }
             connection.noteMerged(outcome)
@@ -168,13 +162,13 @@ final class PartitionLoop: @unchecked Sendable {
     func barrier(_ topic: TopicID, _ done: @escaping @Sendable (ThalwegError?) -> Void) {
         loop.assertInEventLoop()
         if let refusal = leadership.refusal { return done(refusal) }
-        let token = addWaiter(.barrier(done))
+        let token = waiters.add(.barrier(done))
         do throws(ThalwegError) {
             try partition.barrier(topic, token: token)
             makeUrgent(topic)
         } catch {
             // The topic was dropped: nothing of it is left to wait for.
-            waiters[token] = nil
+            waiters.take(token)
             done(nil)
         }
     }
@@ -184,16 +178,6 @@ final class PartitionLoop: @unchecked Sendable {
         self.leadership = leadership
         objection = leadership.refusal
         isHandingOver = false
-    }
-
-    func addWaiter(_ waiter: Waiter) -> UInt64 {
-        nextToken += 1
-        waiters[nextToken] = waiter
-        return nextToken
-    }
-
-    func removeWaiter(_ token: UInt64) {
-        waiters[token] = nil
     }
 
     // MARK: Time to live
@@ -244,7 +228,7 @@ final class PartitionLoop: @unchecked Sendable {
     }
 
     private func sealUrgent() {
-        for topic in urgent
+        for topic in urgent.all
         where partition.windowsInFlight(topic) == 0 || partition.isGroupFull(topic) {
             seal(topic)
         }
@@ -329,7 +313,7 @@ final class PartitionLoop: @unchecked Sendable {
         guard !completions.isEmpty else { return }
         var outgoing = OutgoingAnswers()
         for completion in completions {
-            switch waiters.removeValue(forKey: completion.token) {
+            switch waiters.take(completion.token) {
             case .barrier(let done):
                 done(completion.refusal)
             case .batch(let connection, let requestID):
