@@ -19,45 +19,44 @@ struct WaiterTableTests {
         if case .barrier(let done)? = waiter { done(nil) }
     }
 
-    @Test(arguments: [1, 2, 3] as [UInt64])
-    func everyTokenGivesItsWaiterOnce(seed: UInt64) {
-        var random = SplitMix(state: seed)
+    /// Waiters leave in steps of all sizes: in order, and with some that stay for long.
+    @Test(arguments: [1, 3, 7, 1_000, 40_000])
+    func everyTokenGivesItsWaiterOnce(step: Int) {
         var table = WaiterTable()
-        var waiting: Set<UInt64> = []
         let called = Called()
-        // As many as fill the table several times over, with some that stay for long.
-        for _ in 0..<200_000 {
-            if waiting.isEmpty || random.next() % 100 < 51 {
-                let token = waiting.isEmpty && table.isEmpty ? 0 : random.next()
-                let number = table.add(Self.waiter(token, called))
-                #expect(waiting.insert(number).inserted)
-                continue
+        var waiting: [UInt64] = []
+        var given: [UInt64] = []
+        for number in 0..<100_000 as Range<UInt64> {
+            let token = table.add(Self.waiter(number, called))
+            #expect(token == number + 1)
+            // Every hundredth waits until the end.
+            if number % 100 != 0 { waiting.append(token) }
+            guard waiting.count == step else { continue }
+            for token in waiting {
+                let found = table[token] != nil
+                Self.call(table.take(token))
+                given.append(token - 1)
+                if !found || table.take(token) != nil || table[token] != nil {
+                    Issue.record("waiter \(token) was there \(found ? "twice" : "never")")
+                }
             }
-            // Mostly the oldest of a few, sometimes any.
-            guard let token = waiting.first else { continue }
-            waiting.remove(token)
-            #expect(table[token] != nil)
-            #expect(table.take(token) != nil)
-            #expect(table.take(token) == nil)
-            #expect(table[token] == nil)
+            waiting = []
         }
-        #expect(table.takeAll().count == waiting.count)
+        #expect(called.numbers.withLock { $0 } == given)
+        called.numbers.withLock { $0 = [] }
+        for waiter in table.takeAll() { Self.call(waiter) }
+        let rest = Set(0..<100_000 as Range<UInt64>).subtracting(given)
+        #expect(called.numbers.withLock { $0 } == rest.sorted())
         #expect(table.isEmpty)
     }
 
-    @Test func aWaiterThatStaysIsFoundBehindAHundredThousandOthers() {
+    @Test func tokensGoOnWhenAllAreTaken() {
         var table = WaiterTable()
         let called = Called()
         let first = table.add(Self.waiter(1, called))
-        for number in 0..<100_000 as Range<UInt64> {
-            let token = table.add(Self.waiter(number, called))
-            Self.call(table.take(token))
-        }
-        called.numbers.withLock { $0 = [] }
-        let last = table.add(Self.waiter(2, called))
-        #expect(last == first + 100_001)
-        for waiter in table.takeAll() { Self.call(waiter) }
-        #expect(called.numbers.withLock { $0 } == [1, 2])
-        #expect(table.isEmpty && table.add(Self.waiter(3, called)) == last + 1)
+        #expect(table.takeAll().count == 1 && table.isEmpty)
+        #expect(table.take(first) == nil)
+        #expect(table.add(Self.waiter(2, called)) == first + 1)
+        #expect(!table.isEmpty)
     }
 }
