@@ -12,13 +12,19 @@ import ThalwegModel
     "A cluster of processes", .serialized,
     .enabled(if: ConsensusCore.isAvailable, "run scripts/get-raft.sh"))
 struct ClusterFaultTests {
-    @Test("whoever is killed, whenever: nothing that was answered is lost or there twice")
-    func randomKills() async throws {
+    /// Five nodes in long runs too.
+    private static let sizes = CrashRun.configuredRounds >= 200 ? [3, 5] : [3]
+
+    @Test(
+        "whoever is killed, whenever: nothing that was answered is lost or there twice",
+        arguments: sizes)
+    func randomKills(nodes: Int) async throws {
         let seed = CrashRun.configuredSeed
         let kills = max(3, CrashRun.configuredRounds / 2)
         print("cluster crash seed \(seed), \(kills) kills")
         var random = SeededGenerator(seed: seed)
         var shape = NodeCluster.Shape()
+        shape.nodes = nodes
         // Snapshots, and logs that are cut behind them, in the middle of it all.
         shape.arguments = ["--snapshot-after-bytes", "65536"]
         try await NodeCluster.run(shape) { cluster in
