@@ -63,6 +63,6 @@ extension ThalwegError {
         ThalwegError(
             .logDamaged, "\(name) is damaged at byte \(offset): \(what)",
             advice: "keep a copy of the data directory, then restore a backup or, in a cluster, "
-                + "empty the directory so that the node fetches everything from the others")
+                + "start the node with --refetch")
     }
 }

@@ -54,6 +54,12 @@ struct Serve: AsyncParsableCommand {
     @Flag(help: "A node that joins stays a learner: it serves reads and has no say.")
     var learner = false
 
+    @Flag(
+        help: ArgumentHelp(
+            "If the data of a member is damaged, set it aside and fetch the others', as a new member in its "
+                + "place."))
+    var refetch = false
+
     @Option(help: "Silence of a leader after which another is elected: 500ms.")
     var electionTimeout: String?
 
@@ -86,6 +92,7 @@ struct Serve: AsyncParsableCommand {
         if clusterInit { flags["cluster.init"] = .flag(true) }
         if !join.isEmpty { flags["cluster.join"] = .texts(join) }
         if learner { flags["cluster.learner"] = .flag(true) }
+        if refetch { flags["cluster.refetch"] = .flag(true) }
         if let electionTimeout { flags["cluster.electionTimeout"] = .text(electionTimeout) }
         if let heartbeat { flags["cluster.heartbeat"] = .text(heartbeat) }
         if neverSync { flags["log.sync"] = .text("never") }

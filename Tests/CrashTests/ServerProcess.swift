@@ -40,18 +40,22 @@ final class ServerProcess {
 
     /// Starts a server on `data` and waits until it listens.
     ///
-    /// - Parameter engine: the library that runs programs; `nil` for wherever the server finds one.
+    /// - Parameters:
+    ///   - engine: the library that runs programs; `nil` for wherever the server finds one.
+    ///   - wrapper: a command that becomes the server's, which follows it as its arguments.
     init(
         data: String, listen: String = "127.0.0.1:0", arguments: [String] = [],
-        engine: String? = nil
+        engine: String? = nil, wrapper: [String] = []
     ) throws {
         process = Process()
-        process.executableURL = try ServerProcess.executable
-        process.arguments =
-            [
+        let command =
+            wrapper + [
+                try ServerProcess.executable.path,
                 "serve", "--listen", listen, "--data", data, "--json-ready",
                 "--log-level", "warning", "--loops", "2",
             ] + arguments
+        process.executableURL = URL(fileURLWithPath: command[0])
+        process.arguments = Array(command.dropFirst())
         if let engine {
             process.environment = ProcessInfo.processInfo.environment.merging(
                 ["THALWEG_WASMTIME": engine]) { $1 }

@@ -28,7 +28,7 @@ final class ClusterProcesses {
 
     private let shape: ClusterShape
     private let scratch: URL
-    private let places: [Place]
+    private var places: [Place]
     private var processes: [ServerProcess?] = []
 
     /// Starts the nodes and waits until all are voters.
@@ -39,22 +39,28 @@ final class ClusterProcesses {
             ?? FileManager.default.temporaryDirectory
         scratch = parent.appendingPathComponent("thalweg-cluster-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
-        let ports = try Self.freePorts(2 * shape.nodes)
-        places = (0..<shape.nodes).map { [scratch] number in
+        places = []
+        for _ in 0..<shape.nodes { try join() }
+        try awaitWhole()
+    }
+
+    /// Starts one node more: the first founds the cluster. Gives its number.
+    @discardableResult
+    func join() throws -> Int {
+        let ports = try Self.freePorts(2)
+        let number = places.count
+        places.append(
             Place(
                 data: scratch.appendingPathComponent("node\(number + 1)").path,
-                endpoint: Endpoint(host: "127.0.0.1", port: ports[2 * number]),
-                peers: Endpoint(host: "127.0.0.1", port: ports[2 * number + 1]))
-        }
-        processes = Array(repeating: nil, count: shape.nodes)
-        for number in places.indices {
-            try start(
-                number,
-                ["--listen", "\(places[number].endpoint)"]
-                    + ["--cluster-listen", "\(places[number].peers)"]
-                    + (number == 0 ? ["--cluster-init"] : ["--join", "\(places[0].endpoint)"]))
-        }
-        try awaitWhole()
+                endpoint: Endpoint(host: "127.0.0.1", port: ports[0]),
+                peers: Endpoint(host: "127.0.0.1", port: ports[1])))
+        processes.append(nil)
+        try start(
+            number,
+            ["--listen", "\(places[number].endpoint)"]
+                + ["--cluster-listen", "\(places[number].peers)"]
+                + (number == 0 ? ["--cluster-init"] : ["--join", "\(places[0].endpoint)"]))
+        return number
     }
 
     deinit {
@@ -126,7 +132,7 @@ final class ClusterProcesses {
             }
     }
 
-    /// Ports that nobody has now, and that the system gives to nobody who connects somewhere: a node
+    /// Ports that nobody has now, no two the same, and that the system gives to nobody who connects somewhere: a node
     /// that is down for a moment finds its own free.
     private static func freePorts(_ count: Int) throws -> [UInt16] {
         var sockets: [TCPSocket] = []

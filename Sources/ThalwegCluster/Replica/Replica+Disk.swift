@@ -47,12 +47,14 @@ extension Replica {
         if let error {
             guard error.code == .diskFull else { throw error }
             isDiskFull = true
+            fullTries += 1
             if case .piece = job.snapshot {
                 // What is behind it would not fit either: the leader begins anew, later.
                 self.job?.snapshot = .discard
                 incoming = nil
             }
             retryAt = time + options.diskRetryMilliseconds
+            try giveWayForRoom()
             refreshDeadline()
             return
         }
@@ -73,6 +75,21 @@ extension Replica {
         case .discard, .note, nil: break
         }
         refreshDeadline()
+    }
+
+    /// A leader whose disk is full hands over when the others commit what it has no room for: they go
+    /// on without it, and it can tell nobody of that.
+    func giveWayForRoom() throws(ThalwegError) {
+        guard core.role == .leader, core.commitIndex > durableIndex, !core.isTransferring else {
+            return
+        }
+        do throws(ThalwegError) {
+            try step(.transfer(to: .none))
+        } catch {
+            // Nobody can take over now. The next message of theirs, or the disk's next try, asks again.
+            let passing: Set<ErrorCode> = [.notLeader, .membershipBusy, .invalidConfiguration]
+            guard passing.contains(error.code) else { throw error }
+        }
     }
 
     private func installed() throws(ThalwegError) {

@@ -55,8 +55,15 @@ package final class Replica {
     var memberships: [(index: UInt64, members: Membership)]
     /// When `tick` is due, in milliseconds.
     package private(set) var deadline: UInt64 = 0
-    /// While true the disk has no room: proposals are refused.
-    package internal(set) var isDiskFull = false
+    /// While true the disk has no room.
+    package internal(set) var isDiskFull = false { didSet { if !isDiskFull { fullTries = 0 } } }
+    /// How often a job found no room, one try after the other.
+    var fullTries = 0
+    /// While true proposals are refused for lack of room. Where others vote, one of them may have room
+    /// and lead: it is given a moment.
+    package var refusesForRoom: Bool {
+        isDiskFull && (fullTries > 1 || core.membership.voters.count == 1)
+    }
 
     // MARK: Roles and snapshots
 
@@ -157,6 +164,7 @@ package final class Replica {
                 advice: "empty its data directory and add it as a new node")
         }
         if sender == core.leader { leaderHeardAt = time }
+        if isDiskFull { try giveWayForRoom() }
         refreshDeadline()
     }
 

@@ -11,6 +11,9 @@ public struct ReplicaProgress: Sendable, Hashable {
     /// Milliseconds since the leader was heard; 0 on the leader itself, `nil` where nobody was heard.
     public var millisecondsSinceLeader: UInt64?
 
+    /// The disk has no room for the log.
+    public var isDiskFull = false
+
     /// Entries that are known to be committed and not given out.
     public var lag: UInt64 { commitIndex - min(deliveredIndex, commitIndex) }
 }

@@ -230,13 +230,14 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
     // MARK: What everybody may look at
 
     func publish() {
-        inbox.withLock { state in
+        let wasDiskFull = inbox.withLock { state in
+            defer { state.progress.isDiskFull = replica.isDiskFull }
             state.statistics.lastIndex = replica.core.lastIndex
             state.statistics.durableIndex = min(replica.durableIndex, replica.core.commitIndex)
             state.statistics.snapshotIndex = log.snapshotIndex
             state.statistics.syncs = log.syncs
             state.statistics.segments = log.segmentCount
-            state.statistics.isDiskFull = replica.isDiskFull
+            state.statistics.isDiskFull = replica.refusesForRoom
             state.statistics.queuedBytes = state.uncommittedBytes
             state.membership = replica.core.membership
             state.leader = replica.core.role == .leader ? id : replica.core.leader
@@ -244,7 +245,9 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
             state.progress.deliveredIndex = replica.deliveredIndex
             state.progress.leader = state.leader
             state.leaderHeardAt = replica.leaderHeardAt
+            return state.progress.isDiskFull
         }
+        if replica.isDiskFull != wasDiskFull { receiver.diskFull(replica.isDiskFull) }
     }
 
     /// Ends the log for ever.

@@ -18,6 +18,8 @@ public struct ReplicatedLogReceiver: Sendable {
     /// A snapshot from the leader replaces the state: drop what there is and load it, before this
     /// returns.
     public var restored: @Sendable (SnapshotReader) throws(ThalwegError) -> Void = { _ in }
+    /// The disk has no room for the log, or has some again. Nothing is committed here meanwhile.
+    public var diskFull: @Sendable (Bool) -> Void = { _ in }
     /// The log can go on no more; nothing is called after it.
     public var failed: @Sendable (ThalwegError) -> Void = { _ in }
 

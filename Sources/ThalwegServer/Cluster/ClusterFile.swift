@@ -27,6 +27,8 @@ struct ClusterFile: Sendable, Hashable {
     var staysLearner = false
     /// Addresses of nodes for clients, to be asked for the way in.
     var through: [String] = []
+    /// Who this node was before its data was damaged: no members any more when it is let in.
+    var replaces: [NodeID] = []
     /// Where this node listens for clients and for nodes, and where others reach it.
     var listen: [String]
     var clusterListen: String
@@ -96,6 +98,7 @@ struct ClusterFile: Sendable, Hashable {
         var state: State
         var learner: Bool?
         var through: [String]?
+        var replaces: [String]?
         var listen: [String]
         var clusterListen: String
         var address: String
@@ -108,6 +111,7 @@ struct ClusterFile: Sendable, Hashable {
             state = file.state
             learner = file.staysLearner ? true : nil
             through = file.through.isEmpty ? nil : file.through
+            replaces = file.replaces.isEmpty ? nil : file.replaces.map { "\($0)" }
             listen = file.listen
             clusterListen = file.clusterListen
             address = file.address
@@ -129,6 +133,10 @@ struct ClusterFile: Sendable, Hashable {
             staysLearner: content.learner ?? false, through: content.through ?? [],
             listen: content.listen, clusterListen: content.clusterListen, address: content.address,
             clientAddress: content.clientAddress, secretFile: content.secretFile ?? "")
+        replaces = try (content.replaces ?? []).map { text in
+            guard let node = UInt64(text, radix: 16), node != 0 else { throw Senseless() }
+            return NodeID(node)
+        }
     }
 }
 

@@ -14,6 +14,9 @@ public struct ClusterSettings: Sendable, Hashable {
     public var join: [String] = []
     /// A node that joins stays a learner: it serves reads and has no say.
     public var staysLearner = false
+    /// A member whose data is damaged sets it aside and fetches the others', as a new member in its own
+    /// place.
+    public var refetches = false
     /// The file with the secret that all nodes share; empty for none.
     public var secretFile = ""
     /// How long followers wait for a word of their leader before they elect another.

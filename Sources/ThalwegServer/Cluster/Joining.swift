@@ -22,11 +22,11 @@ struct Joining: Sendable {
         while !Task.isCancelled, file.state != .member {
             var pause = Self.pause
             do throws(ThalwegError) {
-                let before = file.state
+                let before = file
                 try await step(&file, &known)
                 // The directory is another's once the node has stopped.
                 if Task.isCancelled { return }
-                if file.state != before { try file.save(to: directory) }
+                if file != before { try file.save(to: directory) }
                 if file.state == .member { return }
             } catch {
                 if error.code == .removedFromCluster {
@@ -63,6 +63,11 @@ struct Joining: Sendable {
         {
             known.append(member.clientAddress)
         }
+        // One address has one node, and a voter that does not come back only holds up the others.
+        for old in file.replaces where info.members.contains(where: { $0.node == old.rawValue }) {
+            try await change(.remove(node: old.rawValue), info, known)
+            return logger.info("removed", metadata: ["node": "\(old)"])
+        }
         let own = info.members.first { $0.node == file.node.rawValue }
         switch (file.state, own) {
         case (.joining, nil):
@@ -80,6 +85,7 @@ struct Joining: Sendable {
         case (_, let own?) where own.isVoter || file.staysLearner:
             logger.info("a member", metadata: ["role": own.isVoter ? "voter" : "learner"])
             file.state = .member
+            file.replaces = []
         case (_, .some):
             try await change(.promote(node: file.node.rawValue), info, known)
         }

@@ -18,8 +18,20 @@ extension Node {
         receiver.follows = { [self] in become(.follows(nil)) }
         receiver.leader = { [self] in heard(of: $0) }
         receiver.restored = { [self] reader throws(ThalwegError) in try restore(reader) }
+        receiver.diskFull = { [self] in roomChanged(isFull: $0) }
         receiver.failed = failed
         return receiver
+    }
+
+    /// The others go on: somebody must be told.
+    private func roomChanged(isFull: Bool) {
+        if isFull {
+            logger.error(
+                "the disk is full: this node falls behind until there is room",
+                metadata: ["directory": "\(options.dataDirectory)"])
+        } else {
+            logger.notice("the disk has room again")
+        }
     }
 
     private func heard(of leader: Member?) {

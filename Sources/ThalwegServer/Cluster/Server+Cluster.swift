@@ -12,6 +12,19 @@ extension Server {
     public static func start(
         _ configuration: ServerConfiguration, logger: Logger
     ) async throws(ThalwegError) -> Server {
+        do throws(ThalwegError) {
+            return try await startUndamaged(configuration, logger: logger)
+        } catch {
+            guard let refetch = Refetch(configuration, error, logger) else { throw error }
+            guard configuration.cluster.refetches else { throw refetch.advised }
+            try await refetch.run()
+        }
+        return try await startUndamaged(configuration, logger: logger)
+    }
+
+    private static func startUndamaged(
+        _ configuration: ServerConfiguration, logger: Logger
+    ) async throws(ThalwegError) -> Server {
         guard let file = try await ClusterDirectory.resolve(configuration) else {
             return try await start(configuration.options, logger: logger)
         }

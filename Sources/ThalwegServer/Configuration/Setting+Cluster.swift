@@ -31,6 +31,10 @@ extension Setting {
         flag(
             "cluster.learner", \.cluster.staysLearner,
             "A node that joins stays a learner: it serves reads and has no say."),
+        flag(
+            "cluster.refetch", \.cluster.refetches,
+            "A member whose data is damaged sets it aside and fetches the others', as a new member."
+        ),
         text(
             "cluster.secretFile",
             "A file with the secret that all nodes share, 16 bytes or more; empty for none.",

@@ -86,6 +86,7 @@ extension Node {
             .init("applied_index", progress?.deliveredIndex ?? durableIndex),
             .init("commit_index", progress?.commitIndex ?? durableIndex),
             .init("lag_entries", progress?.lag ?? 0),
+            .init("disk_full", progress?.isDiskFull ?? log.statistics.isDiskFull ? 1 : 0),
             // The greatest number where it was never heard.
             .init("leader_heard_ms", progress.map { $0.millisecondsSinceLeader ?? .max } ?? 0),
         ]

@@ -7,6 +7,6 @@ struct Bench: ParsableCommand {
         subcommands: [
             BenchWrite.self, BenchRecords.self, BenchCoalesce.self, BenchRead.self,
             BenchBootstrap.self, BenchResume.self, BenchFanout.self, BenchTopic.self,
-            BenchProgram.self, BenchEngine.self, BenchFailover.self,
+            BenchProgram.self, BenchEngine.self, BenchFailover.self, BenchJoin.self,
         ])
 }
