@@ -18,6 +18,7 @@ let swiftSettings: [SwiftSetting] = [
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -62,6 +63,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-syntax", from: "603.0.1"),
@@ -89,17 +91,18 @@ let package = Package(
             linkerSettings: hasRaft ? [.linkedLibrary(":libraft.a")] : []),
 
         // MARK: Shell: the only code that meets the outside world.
+        .target(name: "ThalwegTLS", dependencies: ["ThalwegModel", nioCore, nioSSL]),
         .target(
             name: "ThalwegServer",
             dependencies: [
                 "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
-                "ThalwegPrograms", "ThalwegCluster", nioCore, nioPosix, logging, lifecycle,
-                configuration,
+                "ThalwegPrograms", "ThalwegCluster", "ThalwegTLS", nioCore, nioPosix, logging,
+                lifecycle, configuration,
             ]),
         .macro(name: "ThalwegMacros", dependencies: [syntaxMacros, compilerPlugin]),
         .target(
             name: "ThalwegClient",
-            dependencies: ["ThalwegModel", "ThalwegWire", nioCore, nioPosix]),
+            dependencies: ["ThalwegModel", "ThalwegWire", "ThalwegTLS", nioCore, nioPosix]),
         .target(name: "ThalwegRecords", dependencies: ["ThalwegClient", "ThalwegMacros"]),
         .target(
             name: "ThalwegBench",
@@ -152,8 +155,9 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "ThalwegServer", "ThalwegClient", "ThalwegCluster", "ThalwegPrograms", "ThalwegLog",
-                "ThalwegWire", "ThalwegModel", logging, nioCore,
-            ]),
+                "ThalwegTLS", "ThalwegWire", "ThalwegModel", logging, nioCore,
+            ],
+            exclude: ["Certificates"]),
         .testTarget(
             name: "CrashTests",
             dependencies: [

@@ -37,6 +37,9 @@ public struct ClientOptions: Sendable {
     /// may have the same at a time.
     public var session = UniqueID(high: 0, low: 0)
 
+    /// How to be sure of the server, and the server of this client; `nil` for plain text.
+    public var tls: TLSOptions?
+
     public init(name: String = "", token: String = "", source: Source = .any) {
         self.name = name
         self.token = token

@@ -1,6 +1,7 @@
 public import NIOCore
 internal import NIOPosix
 internal import Synchronization
+internal import ThalwegTLS
 
 /// A connection to a Thalweg server that comes back by itself.
 ///
@@ -26,8 +27,8 @@ public final class ThalwegClient: Sendable {
     /// with commas between are nodes of one cluster: the client finds the one that leads, and goes
     /// on at another when it is lost. One is enough where it knows who leads.
     ///
-    /// Each is tried once: throws `connection_lost` where nobody answers, or what the last one
-    /// objects to. Later losses are repaired as the options say.
+    /// Each is tried once: throws `connection_lost` where nobody answers, `tls_failed` where there is no
+    /// trust, `invalid_configuration` for files that cannot be used, or what the last one objects to. Later losses are repaired as the options say.
     public static func connect(
         to address: String,
         options: ClientOptions = ClientOptions()
@@ -50,9 +51,14 @@ public final class ThalwegClient: Sendable {
                 .invalidConfiguration, "there is no server to connect to",
                 advice: "give the address of one")
         }
+        let tls: TLSOpening? =
+            if let tls = options.tls {
+                try TLSOpening(tls.files, serverName: tls.serverName)
+            } else { nil }
         let core = ClientCore(
             servers: servers,
             options: options,
+            tls: tls,
             eventLoop: eventLoop,
             seed: UInt64.random(in: 0...UInt64.max)
         )

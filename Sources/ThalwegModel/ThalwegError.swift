@@ -61,6 +61,8 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
     public static let connectionLost = ErrorCode(rawValue: 8)
     public static let timedOut = ErrorCode(rawValue: 9)
     public static let tooManyRequests = ErrorCode(rawValue: 10)
+    public static let tlsRequired = ErrorCode(rawValue: 11)
+    public static let tlsFailed = ErrorCode(rawValue: 12)
 
     // MARK: 100–199: topics, schemas, names
     public static let unknownTopic = ErrorCode(rawValue: 100)
@@ -137,7 +139,8 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
     public static let names: [UInt16: String] = [
         1: "invalid_frame", 2: "bad_checksum", 3: "frame_too_large", 4: "unsupported_version",
         5: "handshake_required", 6: "unknown_frame_type", 7: "too_many_connections",
-        8: "connection_lost", 9: "timed_out", 10: "too_many_requests",
+        8: "connection_lost", 9: "timed_out", 10: "too_many_requests", 11: "tls_required",
+        12: "tls_failed",
         100: "unknown_topic", 101: "topic_exists", 102: "invalid_name", 103: "invalid_schema",
         104: "schema_mismatch", 105: "too_many_fields", 106: "too_many_topics",
         107: "invalid_options",

@@ -39,6 +39,13 @@ enum ListenAddress: Hashable, CustomStringConvertible {
         }
     }
 
+    var isUnix: Bool {
+        switch self {
+        case .unix: true
+        case .tcp: false
+        }
+    }
+
     func description(port: Int?) -> String {
         switch self {
         case .unix(let path): "unix:\(path)"

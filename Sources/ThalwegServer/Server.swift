@@ -8,6 +8,7 @@ public import ThalwegCluster
 import ThalwegEngine
 import ThalwegLog
 public import ThalwegModel
+import ThalwegTLS
 import ThalwegWire
 
 #if canImport(Glibc)
@@ -25,10 +26,12 @@ public final class Server: Sendable {
     let node: Node
     private let listeners: [any Channel]
     private let group: MultiThreadedEventLoopGroup
-    private let logger: Logger
+    let logger: Logger
     private let failure: FailureBox
     /// What runs beside the server as long as it does.
     private let companion = Mutex<Task<Void, Never>?>(nil)
+    /// Certificates that were read from files.
+    let certificates = Mutex<[any ReloadableCertificates]>([])
 
     private init(
         node: Node, listeners: [any Channel], addresses: [String],
@@ -51,13 +54,8 @@ public final class Server: Sendable {
         let endpoints = try options.listen.map { (text) throws(ThalwegError) in
             try ListenAddress(text)
         }
-        for endpoint in endpoints where !endpoint.isLocal && !options.allowsUnauthenticatedRemote {
-            throw ThalwegError(
-                .invalidConfiguration,
-                "\(endpoint) is not a loopback address and there is no authentication",
-                advice: "listen on 127.0.0.1 or a Unix socket, or allow it in words with "
-                    + "--allow-unauthenticated-remote")
-        }
+        let tls: TLSAccepting? = options.tls.isEmpty ? nil : try TLSAccepting(options.tls)
+        try checkAuthentication(endpoints, options)
         let group = MultiThreadedEventLoopGroup(
             numberOfThreads: options.loops > 0 ? options.loops : System.coreCount)
         let failure = FailureBox()
@@ -70,7 +68,7 @@ public final class Server: Sendable {
             var channels: [any Channel] = []
             do throws(ThalwegError) {
                 for endpoint in endpoints {
-                    channels.append(try await listen(endpoint, node, group, logger))
+                    channels.append(try await listen(endpoint, node, group, tls))
                 }
             } catch {
                 for channel in channels {
@@ -85,9 +83,11 @@ public final class Server: Sendable {
             logger.info(
                 "listening",
                 metadata: ["addresses": "\(addresses.joined(separator: " "))"])
-            return Server(
+            let server = Server(
                 node: node, listeners: channels, addresses: addresses, group: group,
                 logger: logger, failure: failure)
+            if let tls { server.keep([tls]) }
+            return server
         } catch {
             try? await group.shutdownGracefully()
             throw error
@@ -96,14 +96,15 @@ public final class Server: Sendable {
 
     private static func listen(
         _ endpoint: ListenAddress, _ node: Node, _ group: MultiThreadedEventLoopGroup,
-        _ logger: Logger
+        _ tls: TLSAccepting?
     ) async throws(ThalwegError) -> any Channel {
+        let tls = endpoint.isUnix ? nil : tls
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try accept(channel, node, logger)
+                    try accept(channel, node, tls)
                 }
             }
         do {
@@ -122,7 +123,9 @@ public final class Server: Sendable {
         }
     }
 
-    private static func accept(_ channel: any Channel, _ node: Node, _ logger: Logger) throws {
+    private static func accept(
+        _ channel: any Channel, _ node: Node, _ tls: TLSAccepting?
+    ) throws {
         let open = node.counters.connections.load(ordering: .relaxed)
         let limit = node.options.limits.connections
         var refusal = node.unserved.withLock { $0 }
@@ -132,8 +135,10 @@ public final class Server: Sendable {
                 advice: "close connections that are not used, or raise the limit")
         }
         try channel.setOptionsForClients(node.options.limits)
+        try tls?.secure(channel) { Frame.bytes($0, requestID: 0) }
         try channel.pipeline.syncOperations.addHandler(
-            ClientConnection(node: node, logger: logger, refusal: refusal))
+            ClientConnection(
+                node: node, logger: node.logger, isSecured: tls != nil, refusal: refusal))
     }
 
     /// The log that this node keeps with others: its members, and who leads; `nil` for a node that

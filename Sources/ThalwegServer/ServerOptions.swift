@@ -1,6 +1,7 @@
 public import ThalwegLog
 public import ThalwegModel
 public import ThalwegPrograms
+public import ThalwegTLS
 
 /// How a server runs. `thalweg serve` fills this from its file, the environment and its flags.
 public struct ServerOptions: Sendable {
@@ -25,6 +26,9 @@ public struct ServerOptions: Sendable {
     /// Bounds of programs. What became of a write follows from them, so they stay the same as long as
     /// the data does.
     public var programLimits = ProgramLimits()
+    /// What clients are shown over TCP; where an authority is named they must show a certificate that
+    /// it signed. Empty for plain text. Unix sockets are plain always: the file system guards them.
+    public var tls = CertificateFiles()
     /// Listen on addresses beyond loopback although there is no authentication.
     public var allowsUnauthenticatedRemote = false
     /// The cluster that this node belongs to; `nil` for a node that stands alone.

@@ -20,10 +20,13 @@ struct Chat: AsyncParsableCommand {
     @Option(help: "The server: HOST:PORT or unix:PATH.")
     var server: String?
 
+    @OptionGroup(title: "TLS") var tls: ClientTLSFlags
+
     func run() async throws {
         var access = ServerAccess()
         access.server = server
-        let options = ClientOptions(name: "thalweg-chat", source: .any)
+        var options = ClientOptions(name: "thalweg-chat", source: .any)
+        options.tls = tls.options
         let client = try await ThalwegClient.connect(to: access.address, options: options)
         let topic = try await client.topic(
             TopicDefinition(

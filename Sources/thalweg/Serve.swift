@@ -13,7 +13,8 @@ struct Serve: AsyncParsableCommand {
             --cluster-init and --join are looked at while the data directory is empty; afterwards --data alone \
             suffices.
 
-            Stops in good order at SIGTERM or SIGINT: what was merged is made durable.
+            Stops in good order at SIGTERM or SIGINT: what was merged is made durable. At SIGHUP certificates are \
+            read again, where there are any.
 
             Every setting can be in the file of --config and in the environment, such as \
             THALWEG_LIMITS_CONNECTIONS; flags win over the environment, and it over the file.
@@ -39,6 +40,8 @@ struct Serve: AsyncParsableCommand {
 
     @Flag(help: "Listen beyond loopback although there is no authentication.")
     var allowUnauthenticatedRemote = false
+
+    @OptionGroup(title: "TLS for clients") var tls: ServerTLSFlags
 
     @OptionGroup(title: "Cluster") var cluster: ClusterFlags
 
@@ -82,7 +85,7 @@ struct Serve: AsyncParsableCommand {
     var printConfig = false
 
     private var flags: [String: ServerConfiguration.SettingValue] {
-        var flags = cluster.settings
+        var flags = cluster.settings.merging(tls.settings) { $1 }
         if !listen.isEmpty { flags["listen"] = .texts(listen) }
         if let data { flags["data"] = .text(data) }
         if let loops { flags["loops"] = .number(loops) }
@@ -108,6 +111,9 @@ struct Serve: AsyncParsableCommand {
         let logger = Serve.logger(configuration)
         let server = try await Server.start(configuration, logger: logger)
         var services = [ServiceGroupConfiguration.ServiceConfiguration(service: server)]
+        if server.hasCertificates {
+            services.append(.init(service: CertificateReload(server: server, logger: logger)))
+        }
         if jsonReady {
             let ready: JSON = .members([
                 "listening": .string(server.addresses[0]), "pid": .signed(Int64(getpid())),
@@ -128,6 +134,25 @@ struct Serve: AsyncParsableCommand {
         func run() async throws {
             writeLine(text)
             try await gracefulShutdown()
+        }
+    }
+
+    /// Reads certificates again at each SIGHUP.
+    private struct CertificateReload: Service {
+        let server: Server
+        let logger: Logger
+
+        func run() async throws {
+            for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+                do throws(ThalwegError) {
+                    try server.reloadCertificates()
+                    logger.notice("certificates read again")
+                } catch {
+                    logger.error(
+                        "certificates could not be read again, those of before serve",
+                        metadata: ["reason": "\(error)"])
+                }
+            }
         }
     }
 

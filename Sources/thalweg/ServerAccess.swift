@@ -11,6 +11,8 @@ struct ServerAccess: ParsableArguments {
         ))
     var server: String?
 
+    @OptionGroup(title: "TLS") var tls: ClientTLSFlags
+
     @Flag(help: "Print JSON: one object a line.")
     var json = false
 
@@ -25,6 +27,7 @@ struct ServerAccess: ParsableArguments {
     ) async throws -> T {
         var options = ClientOptions(name: "thalweg", source: source)
         options.reconnect = .never
+        options.tls = tls.options
         // What a person writes stays when the command ends.
         options.livenessDeadline = .zero
         let client = try await ThalwegClient.connect(to: address, options: options)

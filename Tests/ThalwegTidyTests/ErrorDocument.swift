@@ -39,6 +39,9 @@ enum ErrorDocument {
         8: "The connection was lost; nobody knows whether a write on its way was carried out.",
         9: "No answer in time; the same is true of a write.",
         10: "Too many requests of this connection are not answered yet.",
+        11: "The listener takes TLS only, and what came was plain text.",
+        12:
+            "There was no agreement on TLS: a certificate is missing, not believed, expired or another's, or one side speaks plain text.",
         100: "There is no topic of this name or number.",
         101: "There is a topic of this name with another kind of key or value.",
         102: "The name is not one that topics or sources may have.",

@@ -14,18 +14,18 @@ import Testing
         "ThalwegCluster": [
             "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegLog", "CThalwegShims", "CRaft",
         ],
+        "ThalwegTLS": ["ThalwegModel", "NIOCore", "NIOSSL"],
         "ThalwegServer": [
             "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
-            "ThalwegPrograms", "ThalwegCluster", "NIOCore", "NIOPosix", "Logging",
-            "ServiceLifecycle",
-            "Configuration", "Foundation",
+            "ThalwegPrograms", "ThalwegCluster", "ThalwegTLS", "NIOCore", "NIOPosix", "Logging",
+            "ServiceLifecycle", "Configuration", "Foundation",
         ],
         "ThalwegMacros": [
             "SwiftSyntax", "SwiftSyntaxBuilder", "SwiftSyntaxMacros", "SwiftCompilerPlugin",
             "SwiftDiagnostics",
         ],
         "ThalwegRecords": ["ThalwegClient", "ThalwegMacros"],
-        "ThalwegClient": ["ThalwegModel", "ThalwegWire", "NIOCore", "NIOPosix"],
+        "ThalwegClient": ["ThalwegModel", "ThalwegWire", "ThalwegTLS", "NIOCore", "NIOPosix"],
         "ThalwegBench": [
             "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegPrograms", "ThalwegClient",
             "Histogram", "Foundation",

@@ -14,7 +14,7 @@ final class ClientChannelHandler: ChannelDuplexHandler {
     private var accumulated: ByteBuffer?
     private var hasUnflushedWrites = false
     private var isReadWanted = false
-    private var lastError: (any Error)?
+    private var firstError: (any Error)?
 
     init(core: ClientCore) {
         self.core = core
@@ -73,13 +73,14 @@ final class ClientChannelHandler: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        core?.channelDidClose(lastError)
+        core?.channelDidClose(firstError)
         core = nil
         context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        lastError = error
+        // The first says why, what comes behind it is its consequence.
+        firstError = firstError ?? core?.explain(error, context.channel)
         context.close(promise: nil)
     }
 

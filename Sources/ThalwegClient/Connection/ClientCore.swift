@@ -3,6 +3,7 @@
 internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
+internal import ThalwegTLS
 
 /// One client's connection. Everything without a lock is touched on `eventLoop` only.
 final class ClientCore: @unchecked Sendable {
@@ -20,6 +21,8 @@ final class ClientCore: @unchecked Sendable {
 
     let eventLoop: any EventLoop
     let options: ClientOptions
+    /// Nil for plain text.
+    private let tls: TLSOpening?
     let published = Mutex(Published())
     private let lastRequestID = Atomic<UInt32>(0)
     private let lastSubscription = Atomic<UInt64>(0)
@@ -34,11 +37,14 @@ final class ClientCore: @unchecked Sendable {
     private var firstConnection: CheckedContinuation<Result<Void, ThalwegError>, Never>?
     private var closeWaiters: [CheckedContinuation<Void, Never>] = []
     private var timer: RepeatedTask?
+    private var hasConnected = false
 
     init(
-        servers: [ServerAddress], options: ClientOptions, eventLoop: any EventLoop, seed: UInt64
+        servers: [ServerAddress], options: ClientOptions, tls: TLSOpening?,
+        eventLoop: any EventLoop, seed: UInt64
     ) {
         self.options = options
+        self.tls = tls
         self.eventLoop = eventLoop
         state = ConnectionState(options, servers: servers, seed: seed)
     }
@@ -190,6 +196,7 @@ final class ClientCore: @unchecked Sendable {
     func channelHasRoom() { drain() }
 
     func channelDidClose(_ cause: (any Error)?) {
+        if let cause = cause as? ThalwegError { return perform(state.lost(cause)) }
         let why = cause.map { ": \($0)" } ?? ""
         perform(
             state.lost(
@@ -197,6 +204,12 @@ final class ClientCore: @unchecked Sendable {
                     .connectionLost, "the connection to \(state.servers.current) was lost\(why)")
             )
         )
+    }
+
+    /// What a channel's error is in our words, if it has to do with trust.
+    func explain(_ error: any Error, _ channel: any Channel) -> any Error {
+        TLSFailure.explain(error, on: channel, with: "the server at \(state.servers.current)")
+            ?? error
     }
 
     // MARK: Actions
@@ -293,6 +306,7 @@ final class ClientCore: @unchecked Sendable {
             )
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try self.secure(channel, address)
                     let handler = ClientChannelHandler(core: self)
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
@@ -306,6 +320,18 @@ final class ClientCore: @unchecked Sendable {
             self.eventLoop.assertInEventLoop()
             self.channelCouldNotOpen(address, error)
         }
+    }
+
+    /// Puts TLS into a channel that is about to connect, if there is to be any.
+    private func secure(_ channel: any Channel, _ address: ServerAddress) throws {
+        guard let tls, case .network(let host, _) = address else { return }
+        if hasConnected, tls.hasFiles {
+            // In the middle of a renewal the files may not fit together: what was read before serves
+            // until the next attempt.
+            try? tls.reload()
+        }
+        hasConnected = true
+        try tls.secure(channel, host: host)
     }
 
     private func channelCouldNotOpen(_ address: ServerAddress, _ error: any Error) {

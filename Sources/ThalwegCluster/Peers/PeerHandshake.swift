@@ -7,8 +7,7 @@
 //      │ proof  ───────────────────────▶ │
 //      │ frames …  ────────────────────▶ │  (a refusal may still come, and the end)
 //
-//   u32 length of what follows │ u32 crc32c of what follows it │ u8 version (1) │ u8 kind │ u16 0
-//   │ body
+//   envelope (`PeerEnvelope`) │ body
 //
 //   kind  body
 //   0x81  hello    "THWP" │ u16 least protocol │ u16 greatest │ u64 cluster │ u64 from │ u64 to
@@ -21,7 +20,6 @@
 // A proof is HMAC-SHA256 under the cluster's secret of a word that says whose it is, the whole hello,
 // and the welcome up to its proof. Each side's 32 bytes of chance are in it, so none fits another
 // connection. Without a secret proofs are empty, and both sides must be without.
-import CThalwegShims
 public import ThalwegModel
 
 /// What the node that opens a connection says of itself and of whom it wants.
@@ -82,24 +80,18 @@ public enum PeerHandshake: Sendable, Hashable {
     public static let maximumBytes = 4_096
     public static let nonceBytes = 32
     public static let proofBytes = 32
-    private static let envelopeBytes = 12
-    private static let version: UInt8 = 1
+    private static let envelope = PeerEnvelope(
+        name: "a message of the handshake between nodes",
+        lengths: PeerEnvelope.byteCount - PeerFrame.lengthBytes...maximumBytes
+            - PeerFrame.lengthBytes,
+        advice: "let only nodes of a cluster connect here")
     private static let magic: UInt32 = 0x5057_4854  // "THWP"
 
     // MARK: Bytes out
 
     /// The whole message, its length in front. Texts must fit: see `hello`.
     public func encoded() -> [UInt8] {
-        var writer = ByteWriter(reserving: 256)
-        writer.integer(UInt32(0))
-        writer.integer(UInt32(0))
-        writer.integer(Self.version)
-        writer.integer(kind)
-        writer.integer(UInt16(0))
-        encodeBody(into: &writer)
-        writer.patch(UInt32(writer.bytes.count - PeerFrame.lengthBytes), at: 0)
-        writer.patch(writer.bytes.withUnsafeBytes { Self.checksum($0) }, at: 4)
-        return writer.bytes
+        Self.envelope.encoded(kind: kind, reserving: 256) { encodeBody(into: &$0) }
     }
 
     private var kind: UInt8 {
@@ -157,51 +149,18 @@ public enum PeerHandshake: Sendable, Hashable {
     ///
     /// Throws `frame_too_large`, `invalid_frame`.
     public static func byteCount(_ bytes: [UInt8]) throws(ThalwegError) -> Int {
-        guard bytes.count >= PeerFrame.lengthBytes else { throw malformed("a length of 4 bytes") }
-        let length = bytes.prefix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
-        guard length + PeerFrame.lengthBytes <= maximumBytes else {
-            throw .exceeded(
-                .frameTooLarge, "a message of the handshake between nodes in bytes", value: length,
-                limit: maximumBytes, advice: "let only nodes of a cluster connect here")
-        }
-        guard length + PeerFrame.lengthBytes >= envelopeBytes else {
-            throw malformed("an envelope")
-        }
-        return length + PeerFrame.lengthBytes
+        try envelope.byteCount(bytes)
     }
 
     /// Reads a whole message. Throws `invalid_frame`, `bad_checksum`, `unsupported_version`,
     /// `frame_too_large`.
     public init(decoding bytes: [UInt8]) throws(ThalwegError) {
-        guard try Self.byteCount(bytes) == bytes.count else {
-            throw Self.malformed("as many bytes as it says")
+        self = try Self.envelope.decode(bytes) { (kind, reader) throws(ThalwegError) in
+            try PeerHandshake(kind, from: &reader)
         }
-        let result = bytes.withUnsafeBytes { bytes in
-            Result { () throws(ThalwegError) in
-                var reader = ByteReader(bytes)
-                _ = try reader.integer(UInt32.self)
-                guard try reader.integer(UInt32.self) == Self.checksum(bytes) else {
-                    throw ThalwegError(
-                        .badChecksum, "a message of the handshake between nodes has a wrong sum")
-                }
-                let message = try PeerHandshake(from: &reader)
-                try reader.finish()
-                return message
-            }
-        }
-        self = try result.get()
     }
 
-    private init(from reader: inout ByteReader) throws(ThalwegError) {
-        let version = try reader.integer(UInt8.self)
-        guard version == Self.version else {
-            throw ThalwegError(
-                .unsupportedVersion, "a handshake between nodes has version \(version)",
-                advice: "upgrade the nodes one after the other, without skipping a version",
-                limit: UInt64(Self.version), value: UInt64(version))
-        }
-        let kind = try reader.integer(UInt8.self)
-        guard try reader.integer(UInt16.self) == 0 else { throw Self.malformed("zeros") }
+    private init(_ kind: UInt8, from reader: inout ByteReader) throws(ThalwegError) {
         switch kind {
         case 0x81: self = .hello(try Self.hello(from: &reader))
         case 0x82: self = .welcome(try Self.welcome(from: &reader))
@@ -248,15 +207,7 @@ public enum PeerHandshake: Sendable, Hashable {
         return Array(try reader.bytes(count))
     }
 
-    private static func checksum(_ message: UnsafeRawBufferPointer) -> UInt32 {
-        // Safe: a message has at least its envelope.
-        guard let base = message.baseAddress, message.count > 8 else { return 0 }
-        return thalweg_crc32c(0, base + 8, message.count - 8)
-    }
-
     private static func malformed(_ wanted: String) -> ThalwegError {
-        ThalwegError(
-            .invalidFrame, "a handshake between nodes lacks \(wanted)",
-            advice: "let only nodes of a cluster connect here")
+        envelope.malformed(wanted)
     }
 }

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import ThalwegModel
+import ThalwegTLS
 import ThalwegWire
 
 /// One request to another node's listener for clients, over a connection of its own: how a node that
@@ -8,13 +9,28 @@ import ThalwegWire
 enum ClusterCall {
     static let timeout = TimeAmount.seconds(10)
 
+    /// How a node speaks to others' listeners for clients: as to its own. It shows the certificate
+    /// that it shows clients, and believes the authorities of clients and nodes, and the system's.
+    ///
+    /// Throws `invalid_configuration`.
+    static func tls(
+        clients: CertificateFiles, nodes: CertificateFiles
+    ) throws(ThalwegError) -> TLSOpening? {
+        guard !clients.isEmpty else { return nil }
+        let own = CertificateFiles(certificate: clients.certificate, key: clients.key)
+        return try TLSOpening(
+            own, others: Set([clients.authority, nodes.authority]).subtracting([""]).sorted())
+    }
+
     /// The cluster as the first of `addresses` that answers knows it. Throws the last one's error.
-    static func status(of addresses: [String]) async throws(ThalwegError) -> ClusterInfo {
+    static func status(
+        of addresses: [String], _ tls: TLSOpening?
+    ) async throws(ThalwegError) -> ClusterInfo {
         var failure = ThalwegError(
             .invalidConfiguration, "there is no node to ask", advice: "name one with --join")
         for address in addresses {
             do throws(ThalwegError) {
-                return try await ask(address, ClusterStatusRequest(), ClusterInfo.self)
+                return try await ask(address, ClusterStatusRequest(), ClusterInfo.self, tls)
             } catch {
                 failure = error
             }
@@ -24,7 +40,7 @@ enum ClusterCall {
 
     /// Throws what the server answers, and `connection_lost`, `timed_out`.
     static func ask<Reply: Message>(
-        _ address: String, _ message: some Message, _ reply: Reply.Type
+        _ address: String, _ message: some Message, _ reply: Reply.Type, _ tls: TLSOpening?
     ) async throws(ThalwegError) -> Reply {
         let target = try ListenAddress(address)
         let loop = MultiThreadedEventLoopGroup.singleton.next()
@@ -34,6 +50,10 @@ enum ClusterCall {
             .connectTimeout(.seconds(3))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    // A Unix socket is plain always.
+                    if case .tcp(let host, _) = target {
+                        try tls?.secure(channel, host: host)
+                    }
                     try channel.pipeline.syncOperations.addHandler(
                         Handler(frame, Reply.frameType, address, promise))
                 }
@@ -111,10 +131,10 @@ enum ClusterCall {
         }
 
         func errorCaught(context: ChannelHandlerContext, error: any Error) {
-            finish(
-                .failure(
-                    ThalwegError(.connectionLost, "the connection to \(address) failed: \(error)")),
-                context)
+            let failure =
+                TLSFailure.explain(error, on: context.channel, with: address)
+                ?? ThalwegError(.connectionLost, "the connection to \(address) failed: \(error)")
+            finish(.failure(failure), context)
         }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -2,6 +2,7 @@ import Foundation
 import ThalwegCluster
 import ThalwegLog
 public import ThalwegModel
+import ThalwegTLS
 import ThalwegWire
 
 /// Makes data directories nodes of clusters.
@@ -105,6 +106,8 @@ public enum ClusterDirectory {
         if configuration.isListenGiven { file.listen = configuration.options.listen }
         if !settings.listen.isEmpty { file.clusterListen = settings.listen }
         if !settings.secretFile.isEmpty { file.secretFile = settings.secretFile }
+        if !settings.certificates.isEmpty { file.certificates = settings.certificates }
+        if !configuration.options.tls.isEmpty { file.clientTLS = configuration.options.tls }
         for (name, given, known) in [
             ("--cluster-advertise", settings.advertise, file.address),
             ("--cluster-advertise-clients", settings.advertiseClients, file.clientAddress),
@@ -131,7 +134,8 @@ public enum ClusterDirectory {
         // The number of the cluster is not known yet, everything else is checked before anybody is
         // bothered.
         var file = try described(configuration, cluster: 1, .joining)
-        let info = try await ClusterCall.status(of: through)
+        let tls = try ClusterCall.tls(clients: file.clientTLS, nodes: file.certificates)
+        let info = try await ClusterCall.status(of: through, tls)
         guard info.cluster != 0 else {
             throw ThalwegError(
                 .invalidConfiguration,
@@ -164,12 +168,16 @@ public enum ClusterDirectory {
             settings.advertiseClients, options.listen.first { !$0.hasPrefix("unix:") } ?? "",
             ("--listen", "--cluster-advertise-clients"))
         if !settings.secretFile.isEmpty { _ = try ClusterSecret(file: settings.secretFile) }
-        let file = ClusterFile(
+        if !settings.certificates.isEmpty { _ = try PeerTLS(settings.certificates) }
+        if !options.tls.isEmpty { _ = try TLSAccepting(options.tls) }
+        var file = ClusterFile(
             cluster: cluster, node: NodeID(ClusterFile.randomNumber()), state: state,
             staysLearner: settings.staysLearner, listen: options.listen,
             clusterListen: settings.listen, address: address, clientAddress: clientAddress,
             secretFile: settings.secretFile.isEmpty
                 ? "" : URL(fileURLWithPath: settings.secretFile).path)
+        file.certificates = settings.certificates.absolute
+        file.clientTLS = options.tls.absolute
         guard file.member.hasPossibleAddresses else {
             throw ThalwegError(
                 .invalidConfiguration, "'\(address)' or '\(clientAddress)' is no node's address",
@@ -233,5 +241,16 @@ extension ClusterDirectory.Made {
         self.init(
             cluster: String(file.cluster, radix: 16), node: "\(file.node)", address: file.address,
             clientAddress: file.clientAddress)
+    }
+}
+
+extension CertificateFiles {
+    /// The same files, wherever the server is started from.
+    fileprivate var absolute: CertificateFiles {
+        func absolute(_ path: String) -> String {
+            path.isEmpty ? "" : URL(fileURLWithPath: path).path
+        }
+        return CertificateFiles(
+            certificate: absolute(certificate), key: absolute(key), authority: absolute(authority))
     }
 }

@@ -2,6 +2,7 @@ import Foundation
 import ThalwegCluster
 import ThalwegLog
 import ThalwegModel
+import ThalwegTLS
 
 /// What a data directory knows of its cluster: `cluster.json`, written when the node founds or
 /// joins one. From then on the directory alone says what the node is.
@@ -36,6 +37,9 @@ struct ClusterFile: Sendable, Hashable {
     var clientAddress: String
     /// The file with the cluster's secret; empty for none.
     var secretFile = ""
+    /// What other nodes are shown, and what clients are; empty for plain text.
+    var certificates = CertificateFiles()
+    var clientTLS = CertificateFiles()
 
     var member: Member {
         Member(node, address: address, clientAddress: clientAddress)
@@ -104,6 +108,25 @@ struct ClusterFile: Sendable, Hashable {
         var address: String
         var clientAddress: String
         var secretFile: String?
+        var certificates: Files?
+        var clientTLS: Files?
+
+        struct Files: Codable {
+            var certificate: String
+            var key: String
+            var authority: String?
+
+            init?(_ files: CertificateFiles) {
+                if files.isEmpty { return nil }
+                certificate = files.certificate
+                key = files.key
+                authority = files.authority.isEmpty ? nil : files.authority
+            }
+
+            var value: CertificateFiles {
+                CertificateFiles(certificate: certificate, key: key, authority: authority ?? "")
+            }
+        }
 
         init(_ file: ClusterFile) {
             cluster = String(file.cluster, radix: 16)
@@ -117,6 +140,8 @@ struct ClusterFile: Sendable, Hashable {
             address = file.address
             clientAddress = file.clientAddress
             secretFile = file.secretFile.isEmpty ? nil : file.secretFile
+            certificates = Files(file.certificates)
+            clientTLS = Files(file.clientTLS)
         }
     }
 
@@ -133,10 +158,15 @@ struct ClusterFile: Sendable, Hashable {
             staysLearner: content.learner ?? false, through: content.through ?? [],
             listen: content.listen, clusterListen: content.clusterListen, address: content.address,
             clientAddress: content.clientAddress, secretFile: content.secretFile ?? "")
+<<<<<<< HEAD
         replaces = try (content.replaces ?? []).map { text in
             guard let node = UInt64(text, radix: 16), node != 0 else { throw Senseless() }
             return NodeID(node)
         }
+=======
+        certificates = content.certificates?.value ?? CertificateFiles()
+        clientTLS = content.clientTLS?.value ?? CertificateFiles()
+>>>>>>> a88272960e2ce4614a9861d3b518311a6708a523
     }
 }
 

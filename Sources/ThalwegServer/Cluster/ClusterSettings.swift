@@ -1,3 +1,5 @@
+public import ThalwegTLS
+
 /// What configuration says about the node's cluster. What it leaves out, the data directory knows, if
 /// the node belongs to one.
 public struct ClusterSettings: Sendable, Hashable {
@@ -19,6 +21,10 @@ public struct ClusterSettings: Sendable, Hashable {
     public var refetches = false
     /// The file with the secret that all nodes share; empty for none.
     public var secretFile = ""
+    /// What nodes show one another, and the authority of all of them; empty for plain text.
+    public var certificates = CertificateFiles()
+    /// Nodes may prove the secret and go on in plain text, beyond loopback too.
+    public var allowsPlainText = false
     /// How long followers wait for a word of their leader before they elect another.
     public var electionMilliseconds = 500
     /// How often a leader that has nothing to say is heard.

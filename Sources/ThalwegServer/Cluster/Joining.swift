@@ -1,6 +1,7 @@
 import Logging
 import ThalwegCluster
 import ThalwegModel
+import ThalwegTLS
 import ThalwegWire
 
 /// How a node that was let into a cluster becomes a member of it: it asks the leader to add it as a
@@ -12,6 +13,8 @@ struct Joining: Sendable {
     private static let longPause = Duration.seconds(5)
 
     let directory: String
+    /// How the others' listeners for clients are spoken to; nil for plain text.
+    let tls: TLSOpening?
     let logger: Logger
 
     /// Returns when the node is what it should be, or is no member any more, or is cancelled.
@@ -48,7 +51,7 @@ struct Joining: Sendable {
     private func step(
         _ file: inout ClusterFile, _ known: inout [String]
     ) async throws(ThalwegError) {
-        let info = try await ClusterCall.status(of: known)
+        let info = try await ClusterCall.status(of: known, tls)
         guard info.cluster == file.cluster else {
             throw ThalwegError(
                 .invalidConfiguration,
@@ -98,12 +101,12 @@ struct Joining: Sendable {
         let leader = info.members.first { $0.node == info.leader }?.clientAddress ?? ""
         let first = leader.isEmpty ? known[0] : leader
         do throws(ThalwegError) {
-            _ = try await ClusterCall.ask(first, ChangeMembers(action), Okay.self)
+            _ = try await ClusterCall.ask(first, ChangeMembers(action), Okay.self, tls)
         } catch {
             guard error.code == .notLeader, let address = error.address, address != first else {
                 throw error
             }
-            _ = try await ClusterCall.ask(address, ChangeMembers(action), Okay.self)
+            _ = try await ClusterCall.ask(address, ChangeMembers(action), Okay.self, tls)
         }
     }
 }

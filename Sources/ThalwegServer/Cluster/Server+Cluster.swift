@@ -2,6 +2,7 @@ public import Logging
 import ThalwegCluster
 public import ThalwegModel
 import ThalwegPrograms
+import ThalwegTLS
 
 extension Server {
     /// Starts a server as its configuration and its data directory say: alone, or as a node of a
@@ -30,6 +31,7 @@ extension Server {
         }
         var options = configuration.options
         options.listen = file.listen
+        options.tls = file.clientTLS
         let network = try await network(file, configuration, logger)
         options.cluster = clusterOptions(file, configuration.cluster, network)
         let server: Server
@@ -46,6 +48,7 @@ extension Server {
                 "address": "\(file.address)",
             ])
         do throws(ThalwegError) {
+            if let tls = network.tls { server.keep([tls.accepting, tls.opening]) }
             try server.beMember(file, options.dataDirectory, logger)
         } catch {
             await server.stop()
@@ -60,18 +63,31 @@ extension Server {
         let listen = try ListenAddress(file.clusterListen)
         let secret: ClusterSecret? =
             file.secretFile.isEmpty ? nil : try ClusterSecret(file: file.secretFile)
-        guard listen.isLocal || secret != nil || configuration.options.allowsUnauthenticatedRemote
-        else {
-            throw ThalwegError(
-                .invalidConfiguration,
-                "nodes would be let in at \(listen), which is not a loopback address, without "
-                    + "proving who they are",
-                advice: "give every node the same secret with --cluster-secret-file, or allow it "
-                    + "in words with --allow-unauthenticated-remote")
+        let tls: PeerTLS? = file.certificates.isEmpty ? nil : try PeerTLS(file.certificates)
+        if !listen.isLocal, tls == nil, !configuration.options.allowsUnauthenticatedRemote {
+            guard secret != nil else {
+                throw ThalwegError(
+                    .invalidConfiguration,
+                    "nodes would be let in at \(listen), which is not a loopback address, without "
+                        + "proving who they are",
+                    advice: "give every node a certificate (--cluster-certificate-file, "
+                        + "--cluster-key-file, --cluster-ca-file), or allow it in words with "
+                        + "--allow-unauthenticated-remote")
+            }
+            guard configuration.cluster.allowsPlainText else {
+                throw ThalwegError(
+                    .invalidConfiguration,
+                    "nodes would talk in plain text at \(listen), which is not a loopback address: "
+                        + "the secret proves who they are, and seals nothing",
+                    advice: "give every node a certificate (--cluster-certificate-file, "
+                        + "--cluster-key-file, --cluster-ca-file), or allow it in words with "
+                        + "--cluster-allow-plaintext")
+            }
         }
         return try await PeerNetwork.open(
             listen, cluster: file.cluster, node: file.node, advertised: file.address,
-            engine: engine(configuration.options.programLimits), secret: secret, logger: logger)
+            engine: engine(configuration.options.programLimits), secret: secret, tls: tls,
+            logger: logger)
     }
 
     /// What the fate of a write may depend on where programs run.
@@ -117,7 +133,9 @@ extension Server {
             file.state = .member
             try file.save(to: directory)
         case .joining, .catchingUp:
-            let joining = Joining(directory: directory, logger: logger)
+            let tls = try ClusterCall.tls(clients: file.clientTLS, nodes: file.certificates)
+            if let tls { keep([tls]) }
+            let joining = Joining(directory: directory, tls: tls, logger: logger)
             accompany(Task { await joining.run(file) })
         }
     }

@@ -1,4 +1,5 @@
 import ThalwegModel
+import ThalwegTLS
 
 extension Setting {
     /// What makes a node one of a cluster. The first start writes it into the data directory.
@@ -39,6 +40,21 @@ extension Setting {
             "cluster.secretFile",
             "A file with the secret that all nodes share, 16 bytes or more; empty for none.",
             get: { $0.cluster.secretFile }, set: { $0.cluster.secretFile = $1 }),
+        text(
+            "cluster.certificateFile",
+            "What other nodes are shown, in PEM; for the host of cluster.advertise. Empty for no TLS.",
+            get: { $0.cluster.certificates.certificate },
+            set: { $0.cluster.certificates.certificate = $1 }),
+        text(
+            "cluster.keyFile", "The key of that certificate, in PEM, without a passphrase.",
+            get: { $0.cluster.certificates.key }, set: { $0.cluster.certificates.key = $1 }),
+        text(
+            "cluster.caFile", "Who signs the certificates of all nodes, in PEM.",
+            get: { $0.cluster.certificates.authority },
+            set: { $0.cluster.certificates.authority = $1 }),
+        flag(
+            "cluster.allowPlaintext", \.cluster.allowsPlainText,
+            "Let nodes that prove the secret talk in plain text beyond loopback."),
         milliseconds(
             "cluster.electionTimeout", 10...60_000, \.cluster.electionMilliseconds,
             "Silence of a leader after which another is elected; at least two heartbeats."),

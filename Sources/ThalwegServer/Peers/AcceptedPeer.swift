@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import ThalwegCluster
 import ThalwegModel
+import ThalwegTLS
 
 /// A connection that another node opened: the handshake, then its frames, until one side ends it.
 ///
@@ -19,6 +20,7 @@ final class AcceptedPeer: ChannelInboundHandler {
     private let network: PeerNetwork
     private var stage: Stage
     private var assembly = FrameAssembly()
+    private var isHeard = false
 
     init(_ network: PeerNetwork) {
         self.network = network
@@ -34,6 +36,8 @@ final class AcceptedPeer: ChannelInboundHandler {
                 ThalwegError(
                     .timedOut, "a connection for nodes did not finish its handshake in time"),
                 context)
+            // Within TLS that is not agreed on nothing can be told.
+            context.close(promise: nil)
         }
         context.fireChannelActive()
     }
@@ -46,6 +50,8 @@ final class AcceptedPeer: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var buffer = unwrapInboundIn(data)
         do throws(ThalwegError) {
+            if !isHeard { try checkPlain(buffer) }
+            isHeard = true
             while let frame = try next(&buffer) { try take(frame, context) }
         } catch {
             refuse(error, context)
@@ -53,8 +59,22 @@ final class AcceptedPeer: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        network.logger.debug("a connection of a node failed", metadata: ["reason": "\(error)"])
+        let reason = TLSFailure.explain(error, on: context.channel, with: "the other side")
+        if case .handshake = stage, let reason {
+            stage = .closed
+            logRefusal(reason, context)
+        } else {
+            network.logger.debug("a connection of a node failed", metadata: ["reason": "\(error)"])
+        }
         context.close(promise: nil)
+    }
+
+    /// A node with TLS that meets one without should not wait for the rest of a message.
+    private func checkPlain(_ buffer: ByteBuffer) throws(ThalwegError) {
+        guard network.tls == nil, TLSRecord.begins(buffer.readableBytesView) == true else { return }
+        throw ThalwegError(
+            .tlsFailed, "the other side speaks TLS, this node does not",
+            advice: "give every node certificates (--cluster-certificate-file), or none")
     }
 
     private func next(_ buffer: inout ByteBuffer) throws(ThalwegError) -> [UInt8]? {
@@ -71,7 +91,11 @@ final class AcceptedPeer: ChannelInboundHandler {
         switch stage {
         case .closed: return
         case .handshake(var handshake):
-            switch try handshake.received(PeerHandshake(decoding: frame)) {
+            let message = try PeerHandshake(decoding: frame)
+            if network.tls != nil, case .hello(let hello) = message {
+                try PeerTLS.check(hello, context.channel)
+            }
+            switch try handshake.received(message) {
             case .send(let answer):
                 stage = .handshake(handshake)
                 let bytes = context.channel.allocator.buffer(bytes: answer.encoded())
@@ -100,16 +124,20 @@ final class AcceptedPeer: ChannelInboundHandler {
     private func refuse(_ error: ThalwegError, _ context: ChannelHandlerContext) {
         if case .closed = stage { return }
         stage = .closed
-        network.logger.warning(
-            "a node was refused",
-            metadata: [
-                "reason": "\(error)", "from": "\(context.channel.remoteAddress?.description ?? "")",
-            ])
+        logRefusal(error, context)
         let bytes = context.channel.allocator.buffer(
             bytes: PeerHandshake.refusal(error).encoded())
         let channel = context.channel
         context.writeAndFlush(wrapOutboundOut(bytes)).whenComplete { _ in
             channel.close(promise: nil)
         }
+    }
+
+    private func logRefusal(_ error: ThalwegError, _ context: ChannelHandlerContext) {
+        network.logger.warning(
+            "a node was refused",
+            metadata: [
+                "reason": "\(error)", "from": "\(context.channel.remoteAddress?.description ?? "")",
+            ])
     }
 }

@@ -5,8 +5,8 @@ import ThalwegPrograms
 /// What the nodes of a cluster know and nobody else: whoever opens a connection between nodes, and
 /// whoever accepts it, proves to know it. It never travels.
 ///
-/// It proves who speaks when a connection begins. What follows is neither hidden nor sealed: nodes
-/// talk over a network that others cannot write to, or through a tunnel.
+/// It proves who speaks when a connection begins. What follows is hidden and sealed by TLS (`PeerTLS`),
+/// or not at all: then nodes talk over a network that others cannot write to, or through a tunnel.
 struct ClusterSecret: Sendable {
     static let minimumBytes = 16
     static let maximumBytes = 4_096

@@ -1,6 +1,7 @@
 import NIOCore
 import ThalwegCluster
 import ThalwegModel
+import ThalwegTLS
 
 /// A connection that this node opened: the handshake; afterwards nothing but a refusal comes back.
 ///
@@ -57,9 +58,11 @@ final class OpenedPeer: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let node = "node \(link.peer)"
         close(
-            ThalwegError(
-                .connectionLost, "the connection to node \(link.peer) failed: \(error)"), context)
+            TLSFailure.explain(error, on: context.channel, with: node)
+                ?? ThalwegError(.connectionLost, "the connection to \(node) failed: \(error)"),
+            context)
     }
 
     private func take(

@@ -15,6 +15,7 @@ import NIOPosix
 import Synchronization
 import ThalwegCluster
 import ThalwegModel
+import ThalwegTLS
 
 final class PeerLink: Sendable {
     struct Figures: Sendable, Equatable {
@@ -196,6 +197,7 @@ final class PeerLink: Sendable {
             )
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try network.tls?.opening.secure(channel, host: host)
                     try channel.pipeline.syncOperations.addHandler(
                         OpenedPeer(self, OpeningHandshake(network.identity, to: self.peer), network)
                     )

@@ -16,6 +16,8 @@ final class PeerNetwork: PeerTransport {
     typealias Receiver = @Sendable (_ frame: [UInt8]) -> Void
 
     let identity: PeerIdentity
+    /// Nil where nodes talk in plain text.
+    let tls: PeerTLS?
     let options: PeerOptions
     let logger: Logger
     private let group: MultiThreadedEventLoopGroup
@@ -38,10 +40,11 @@ final class PeerNetwork: PeerTransport {
     }
 
     private init(
-        identity: PeerIdentity, options: PeerOptions, logger: Logger,
+        identity: PeerIdentity, tls: PeerTLS?, options: PeerOptions, logger: Logger,
         group: MultiThreadedEventLoopGroup
     ) {
         self.identity = identity
+        self.tls = tls
         self.options = options
         self.logger = logger
         self.group = group
@@ -53,8 +56,8 @@ final class PeerNetwork: PeerTransport {
     /// - Throws: `invalid_configuration`.
     static func open(
         _ listen: ListenAddress, cluster: UInt64, node: NodeID, advertised: String? = nil,
-        engine: String, secret: ClusterSecret?, options: PeerOptions = PeerOptions(),
-        logger: Logger
+        engine: String, secret: ClusterSecret?, tls: PeerTLS? = nil,
+        options: PeerOptions = PeerOptions(), logger: Logger
     ) async throws(ThalwegError) -> PeerNetwork {
         guard case .tcp(let host, let port) = listen else {
             throw ThalwegError(
@@ -82,7 +85,7 @@ final class PeerNetwork: PeerTransport {
         let network = PeerNetwork(
             identity: PeerIdentity(
                 cluster: cluster, node: node, address: address, engine: engine, secret: secret),
-            options: options, logger: logger, group: group)
+            tls: tls, options: options, logger: logger, group: group)
         network.state.withLock { $0.listener = listener }
         acceptor.network = network
         return network
@@ -198,6 +201,7 @@ private final class PeerAcceptor: Sendable {
                 return
             }
             channel.closeFuture.whenComplete { _ in network.closed(channel) }
+            try network.tls?.secure(channel)
             try channel.pipeline.syncOperations.addHandler(AcceptedPeer(network))
         }
     }

@@ -1,10 +1,35 @@
+import Logging
 import NIOCore
 import Synchronization
 import ThalwegModel
+import ThalwegTLS
 import ThalwegWire
 
 // HELLO: which version, which session, which source.
 extension ClientConnection {
+    func greetingIsDue() {
+        switch state {
+        case .waitingForHello:
+            // Within TLS that is not agreed on nothing can be told.
+            fail(
+                ThalwegError(
+                    .handshakeRequired, "no HELLO within 10 seconds",
+                    advice: "send HELLO first, see docs/protocol.md"), isPatient: !isSecured)
+        case .closed where refusal != nil: channel?.close(promise: nil)
+        case .claiming, .open, .moving, .closed: break
+        }
+    }
+
+    /// The channel, or TLS in it, failed; it is about to be closed.
+    func failed(_ error: any Error, on channel: any Channel) {
+        let reason = TLSFailure.explain(error, on: channel, with: "the client")
+        guard case .waitingForHello = state, let reason else {
+            return logger.debug("connection failed", metadata: ["reason": "\(error)"])
+        }
+        state = .closed
+        logger.notice("connection refused", metadata: ["reason": "\(reason)"])
+    }
+
     func greet(_ hello: Hello, _ requestID: UInt32) throws(ThalwegError) {
         guard hello.minimumVersion <= Hello.version, hello.maximumVersion >= Hello.version else {
             throw ThalwegError(
@@ -20,6 +45,15 @@ extension ClientConnection {
         }
         // What the session sent there must not be read after what it sends here.
         older.giveWay { [self] in onOwnLoop { $0.claim(hello, requestID) } }
+    }
+
+    /// A client with TLS that meets a listener without should not wait for the rest of a frame.
+    func checkPlain(_ bytes: UnsafeRawBufferPointer) throws(ThalwegError) {
+        guard TLSRecord.begins(bytes) == true else { return }
+        throw ThalwegError(
+            .tlsFailed, "the client speaks TLS, this listener takes plain text only",
+            advice: "connect without TLS, or give the server a certificate "
+                + "(--tls-certificate-file, --tls-key-file)")
     }
 
     /// Another connection goes on with this one's session. Calls back when this one is closed; may

@@ -48,8 +48,8 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
     /// Writes of the read that is being handled, which go to another loop when it is.
     var crossing: CrossingWrites?
     var isReadPending = false
-    /// It goes to another loop once at most.
-    var hasMoved = false
+    /// It goes to another loop once at most, and not at all within TLS, whose state is its channel's.
+    var hasMoved: Bool
     /// What others asked of it on its way there.
     var waitingForArrival: [@Sendable (ClientConnection) -> Void] = []
 
@@ -64,10 +64,14 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
     }
 
     /// Why the connection is not served: told as soon as it is open.
-    private let refusal: ThalwegError?
+    let refusal: ThalwegError?
+    /// Through TLS: what is sent before both sides agree waits in the channel.
+    let isSecured: Bool
 
-    init(node: Node, logger: Logger, refusal: ThalwegError? = nil) {
+    init(node: Node, logger: Logger, isSecured: Bool = false, refusal: ThalwegError? = nil) {
         self.refusal = refusal
+        self.isSecured = isSecured
+        hasMoved = isSecured
         self.node = node
         self.logger = logger
     }
@@ -90,16 +94,13 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
         let facts = ConnectionFacts(address: address, since: .now)
         self.facts = facts
         node.opened(self, facts)
-        if let refusal { return fail(refusal) }
+        if let refusal {
+            fail(refusal)
+            guard isSecured else { return }
+        }
         // A peer that says nothing must not hold a connection for ever.
         context.eventLoop.scheduleTask(in: .seconds(10)) { [self] in
-            onOwnLoop { connection in
-                guard case .waitingForHello = connection.state else { return }
-                connection.fail(
-                    ThalwegError(
-                        .handshakeRequired, "no HELLO within 10 seconds",
-                        advice: "send HELLO first, see docs/protocol.md"))
-            }
+            onOwnLoop { $0.greetingIsDue() }
         }
         context.fireChannelActive()
         context.read()
@@ -125,7 +126,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        logger.debug("connection failed", metadata: ["reason": "\(error)"])
+        failed(error, on: context.channel)
         context.close(promise: nil)
     }
 
@@ -220,6 +221,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
         }
         if case .closed = state { return }
         if splitter.consumed < bytes.count {
+            if case .waitingForHello = state { try checkPlain(bytes) }
             partial.append(contentsOf: bytes[splitter.consumed...])
         }
     }

@@ -38,8 +38,9 @@ struct Watch: AsyncParsableCommand {
 
     func run() async throws {
         let start = try Watch.start(from)
-        let client = try await ThalwegClient.connect(
-            to: access.address, options: ClientOptions(name: "thalweg", source: .readOnly))
+        var options = ClientOptions(name: "thalweg", source: .readOnly)
+        options.tls = access.tls.options
+        let client = try await ThalwegClient.connect(to: access.address, options: options)
         let topic = try await client.topic(topic)
         let wanted = try Watch.mask(fields, topic)
         let subscription = try await client.subscribe(

@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import ThalwegLog
 import ThalwegModel
+import ThalwegTLS
 
 @testable import ThalwegCluster
 @testable import ThalwegServer
@@ -12,30 +13,34 @@ final class TestPeer: Sendable {
     static let cluster: UInt64 = 77
 
     let network: PeerNetwork
+    let log = LogRecorder()
     private let received = Monitor<[[UInt8]]>([])
 
     var id: NodeID { network.identity.node }
     var member: Member { Member(id, address: network.address) }
 
-    private init(_ network: PeerNetwork) {
-        self.network = network
+    private init(_ open: (LogRecorder) async throws -> PeerNetwork) async throws {
+        network = try await open(log)
     }
 
     static func open(
         _ id: UInt64, cluster: UInt64 = TestPeer.cluster, advertised: String? = nil,
-        engine: String = "engine-1", secret: ClusterSecret? = nil,
+        engine: String = "engine-1", secret: ClusterSecret? = nil, tls: CertificateFiles? = nil,
         _ change: (inout PeerOptions) -> Void = { _ in }
     ) async throws -> TestPeer {
         var options = PeerOptions()
         options.firstRetry = .milliseconds(5)
         options.lastRetry = .milliseconds(20)
         change(&options)
-        let network = try await PeerNetwork.open(
-            ListenAddress("127.0.0.1:0"), cluster: cluster, node: NodeID(id),
-            advertised: advertised, engine: engine, secret: secret, options: options,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let peer = TestPeer(network)
-        network.start { [received = peer.received] frame in received.change { $0.append(frame) } }
+        let peer = try await TestPeer { [options] log in
+            try await PeerNetwork.open(
+                ListenAddress("127.0.0.1:0"), cluster: cluster, node: NodeID(id),
+                advertised: advertised, engine: engine, secret: secret,
+                tls: try tls.map { try PeerTLS($0) }, options: options, logger: log.logger)
+        }
+        peer.network.start { [received = peer.received] frame in
+            received.change { $0.append(frame) }
+        }
         return peer
     }
 

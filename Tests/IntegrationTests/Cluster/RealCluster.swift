@@ -10,6 +10,8 @@ import ThalwegModel
 /// Servers of this process that were made a cluster as people do it: over TCP, from configuration and
 /// data directories.
 final class RealCluster {
+    /// How clients talk to it.
+    var tls: TLSOptions?
     private(set) var servers: [Int: Server] = [:]
     private var directories: [Int: String] = [:]
     private var ports: [Int: (clients: Int, nodes: Int)] = [:]
@@ -86,6 +88,7 @@ final class RealCluster {
     {
         var options = ClientOptions(name: "test", source: source)
         options.reconnect = .never
+        options.tls = tls
         return try await ThalwegClient.connect(to: address(number), options: options)
     }
 

@@ -39,10 +39,11 @@ struct TestServer: Sendable {
     }
 
     func connect(
-        _ source: ClientOptions.Source = .any
+        _ source: ClientOptions.Source = .any, _ tls: TLSOptions? = nil
     ) async throws(ThalwegError) -> ThalwegClient {
         var options = ClientOptions(name: "test", source: source)
         options.reconnect = .never
+        options.tls = tls
         return try await ThalwegClient.connect(to: address, options: options)
     }
 }
