@@ -26,7 +26,7 @@ package enum CertificateNames {
                 .unauthenticated, "the other side shows no certificate",
                 advice: "give it one that the authority signed")
         }
-        guard names(of: certificate).contains(where: { matches($0, host) }) else {
+        guard contain(host, certificate) else {
             throw ThalwegError(
                 .unauthenticated,
                 "the certificate is not for \(host) but for \(description(certificate))",
@@ -46,6 +46,11 @@ package enum CertificateNames {
     }
 
     package static func isAddress(_ host: String) -> Bool { address(host) != nil }
+
+    /// Whether the certificate names a host or an address.
+    static func contain(_ host: String, _ certificate: NIOSSLCertificate) -> Bool {
+        names(of: certificate).contains { matches($0, host) }
+    }
 
     // MARK: Names
 

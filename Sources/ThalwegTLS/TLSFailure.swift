@@ -13,12 +13,11 @@ package enum TLSFailure {
     package static func explain(
         _ error: any Error, on channel: any Channel, with other: String
     ) -> ThalwegError? {
-        if let error = error as? ThalwegError { return error.code == .tlsRequired ? error : nil }
+        if let error = error as? ThalwegError {
+            return [.tlsRequired, .tlsFailed].contains(error.code) ? error : nil
+        }
         if let error = error as? NIOSSLExtraError, error == .failedToValidateHostname {
-            let names = certificate(channel).map { CertificateNames.description($0) } ?? "nobody"
-            return failed(
-                "the certificate of \(other) is for \(names)",
-                "connect to a name that is in it, or make one whose subjectAltName has the host")
+            return otherName(certificate(channel), of: other)
         }
         guard let text = text(of: error) else { return nil }
         for (mark, message, advice) in known where text.contains(mark) {
@@ -28,6 +27,14 @@ package enum TLSFailure {
             return failed("the certificate of \(other) \(objection(certificate(channel)))", believe)
         }
         return failed("no TLS with \(other): \(text)", "")
+    }
+
+    /// The certificate is not for whom this side wants to talk to.
+    static func otherName(_ certificate: NIOSSLCertificate?, of other: String) -> ThalwegError {
+        let names = certificate.map { CertificateNames.description($0) } ?? "nobody"
+        return failed(
+            "the certificate of \(other) is for \(names)",
+            "connect to a name that is in it, or make one whose subjectAltName has the host")
     }
 
     private static func failed(_ message: String, _ advice: String) -> ThalwegError {

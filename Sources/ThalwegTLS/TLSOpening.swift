@@ -57,8 +57,16 @@ package final class TLSOpening: ReloadableCertificates {
     package func secure(_ channel: any Channel, host: String) throws {
         let context = state.withLock { $0.context }
         let name = serverName.isEmpty ? host : serverName
-        let handler = try NIOSSLClientHandler(
-            context: context, serverHostname: CertificateNames.isAddress(name) ? nil : name)
+        // The library takes a certificate for the address behind a name in place of one for the name,
+        // so whoever can answer for the name with an address of theirs could show their own.
+        let handler = try NIOSSLClientHandler._makeSSLClientHandler(
+            context: context, serverHostname: CertificateNames.isAddress(name) ? nil : name
+        ) { certificate, channel in
+            channel.eventLoop.makeCompletedFuture {
+                guard !CertificateNames.contain(name, certificate) else { return }
+                throw TLSFailure.otherName(certificate, of: name)
+            }
+        }
         try channel.pipeline.syncOperations.addHandler(handler)
     }
 }

@@ -131,6 +131,19 @@ import ThalwegWire
         }
     }
 
+    /// A certificate for the address that a name leads to is not one for the name.
+    @Test func anAddressInTheCertificateIsNoName() async throws {
+        try await withSecureServer { server in
+            let error = try await refusal(server, Certificates.client(serverName: "db.test"))
+            #expect(error.code == .tlsFailed)
+            #expect(error.message.contains("of db.test is for 127.0.0.1"), "\(error)")
+            let client = try await server.connect(
+                .readOnly, Certificates.client(serverName: "localhost"))
+            try await client.ping()
+            try await client.close()
+        }
+    }
+
     @Test func filesThatCannotBeUsedAreNamed() async throws {
         let cases = [
             (TLSOptions(caFile: "/nowhere.pem"), "/nowhere.pem"),

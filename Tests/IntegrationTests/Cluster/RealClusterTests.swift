@@ -165,20 +165,6 @@ struct RealClusterTests {
         }
     }
 
-    @Test("beyond loopback nodes need a secret")
-    func beyondLoopback() async throws {
-        try await withRealCluster { cluster in
-            let configuration = try cluster.configuration(1) {
-                $0.cluster.founds = true
-                $0.cluster.listen = "192.0.2.1:5001"
-            }
-            let error = await #expect(throws: ThalwegError.self) {
-                try await cluster.start(1, configuration)
-            }
-            #expect(error?.advice.contains("--cluster-secret-file") == true)
-        }
-    }
-
     @Test("a node alone cannot be joined, and its data cannot become a node's")
     func aNodeAlone() async throws {
         try await withServer { server in
