@@ -158,15 +158,12 @@ struct ClusterFile: Sendable, Hashable {
             staysLearner: content.learner ?? false, through: content.through ?? [],
             listen: content.listen, clusterListen: content.clusterListen, address: content.address,
             clientAddress: content.clientAddress, secretFile: content.secretFile ?? "")
-<<<<<<< HEAD
         replaces = try (content.replaces ?? []).map { text in
             guard let node = UInt64(text, radix: 16), node != 0 else { throw Senseless() }
             return NodeID(node)
         }
-=======
         certificates = content.certificates?.value ?? CertificateFiles()
         clientTLS = content.clientTLS?.value ?? CertificateFiles()
->>>>>>> a88272960e2ce4614a9861d3b518311a6708a523
     }
 }
 

@@ -10,6 +10,7 @@ import Logging
 import ThalwegCluster
 import ThalwegLog
 import ThalwegModel
+import ThalwegTLS
 import ThalwegWire
 
 struct Refetch {
@@ -99,10 +100,14 @@ struct Refetch {
             max(5_000, 10 * configuration.cluster.electionMilliseconds))
         let clock = ContinuousClock()
         let end = clock.now + patience
+        let (clients, nodes) = (configuration.options.tls, configuration.cluster.certificates)
+        let tls = try ClusterCall.tls(
+            clients: clients.isEmpty ? file.clientTLS : clients,
+            nodes: nodes.isEmpty ? file.certificates : nodes)
         var reason = "none of them is known; name one with --join"
         while !addresses.isEmpty {
             do throws(ThalwegError) {
-                let info = try await ClusterCall.status(of: addresses)
+                let info = try await ClusterCall.status(of: addresses, tls)
                 guard info.cluster == file.cluster else {
                     throw ThalwegError(
                         .invalidConfiguration,
