@@ -149,7 +149,9 @@ extension Partition {
             let count = Int(try reader.integer(UInt32.self))
             let contents = try reader.bytes(reader.remaining)
             try box.state.history.restore(
-                try HistoryChunk(firstOffset: first, count: count, contents: contents))
+                try HistoryChunk(
+                    firstOffset: first, count: count, contents: contents,
+                    room: limits.historyChunkBytes))
         case Block.storedHistory:
             try loadStored(topic, &reader)
         case Block.sessions:

@@ -39,5 +39,7 @@ extension TopicState {
         open.pointee.open(number: openNumber)
         // Entries that were cut and never applied have a time that no other node knows.
         lastTime = appliedTime
+        // What others will have asserted meanwhile shows in no tick here.
+        forgetsAssertions = true
     }
 }

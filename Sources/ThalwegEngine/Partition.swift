@@ -37,6 +37,8 @@ public final class Partition {
         self.limits = limits
     }
 
+    public func has(_ topic: TopicID) -> Bool { topics[topic.rawValue] != nil }
+
     public var topicIDs: [TopicID] { topics.keys.sorted().map { TopicID($0) } }
 
     func box(_ topic: TopicID) -> TopicBox? {
@@ -172,8 +174,13 @@ public final class Partition {
 
     /// Merges the deletion of records that nobody asserted for their time to live, for 1/256 of
     /// the topic; `part` goes round.
-    public func expire(_ topic: TopicID, part: Int, time: Timestamp) {
-        box(topic)?.state.expire(part: part % KeyIndex.partsInAll, time: time.microseconds)
+    ///
+    /// - Parameter uptime: microseconds of a clock that never steps, to tell when `time` did; without
+    ///   one it is taken not to.
+    public func expire(_ topic: TopicID, part: Int, time: Timestamp, uptime: Int64? = nil) {
+        let part = part % KeyIndex.partsInAll
+        box(topic)?.state.expire(
+            part: part, time: time.microseconds, uptime: uptime ?? time.microseconds)
     }
 
     /// Whether each write to the topic is a change of its own, logged without waiting for a window.

@@ -23,6 +23,22 @@ struct SimulationTests {
         }
     }
 
+    /// Each kind of clients alone, and all of them together.
+    @Test(arguments: SimulationLoad.allCases)
+    func oneKindOfClients(load: SimulationLoad) throws {
+        let report = try Self.run(3_002, milliseconds: 2_500) { $0.loads = [load, .readers] }
+        #expect(report.failures == [], "\(load)")
+    }
+
+    @Test func allKindsOfClients() throws {
+        let report = try Self.run(3_003, milliseconds: 2_500) {
+            $0.loads = Set(SimulationLoad.allCases)
+        }
+        #expect(report.failures == [])
+        #expect(report.repeated > 0 && report.resent > 0 && report.deaths > 0)
+        #expect(report.deliveries > 0 && report.ordered > 0)
+    }
+
     @Test(arguments: SimulationFault.allCases)
     func oneKindOfFault(fault: SimulationFault) throws {
         let report = try Self.run(1_001) {

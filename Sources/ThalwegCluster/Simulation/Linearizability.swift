@@ -7,10 +7,10 @@ public struct RecordOperation: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
         /// What was read: the record's value, `nil` for none.
         case read(UInt64?)
-        /// The record is `value` from then on.
-        case write(UInt64)
+        /// The record is `value` from then on; `nil`: it is gone.
+        case write(UInt64?)
         /// The same where the record was `expected`; whether it was.
-        case writeIf(expected: UInt64?, value: UInt64, wasTaken: Bool)
+        case writeIf(expected: UInt64?, value: UInt64?, wasTaken: Bool)
     }
 
     public var kind: Kind

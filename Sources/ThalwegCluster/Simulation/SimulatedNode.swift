@@ -1,3 +1,4 @@
+import ThalwegEngine
 import ThalwegLog
 import ThalwegModel
 
@@ -21,8 +22,11 @@ final class SimulatedNode {
     var runningJob: DiskJob?
     var wakeAt: UInt64 = .max
     var sealAt: UInt64?
+    /// The next look at sources and records that may be dead.
+    var isBeatDue = false
     var snapshotDue: SnapshotPoint?
-    var snapshotBytes: [UInt8] = []
+    var snapshotWalk: PartitionSnapshot?
+    var snapshotBytes = ByteWriter()
     /// The power fails in the next job, at this write of it.
     var powerCut: Int?
     var capacityBytes: Int?
@@ -92,7 +96,9 @@ final class SimulatedNode {
         runningJob = nil
         wakeAt = .max
         sealAt = nil
+        isBeatDue = false
         snapshotDue = nil
+        snapshotWalk = nil
         powerCut = nil
         pausedUntil = 0
         if losesPower { storage.crash() } else { storage.killProcess() }

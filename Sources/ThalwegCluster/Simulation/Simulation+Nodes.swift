@@ -46,6 +46,7 @@ extension Simulation {
         guard node.isUp else { return }
         report.note(2, node.id.rawValue, now)
         node.stop(losesPower: losesPower)
+        forgetWaiters(at: node)
     }
 
     /// A node ended itself.
@@ -92,7 +93,7 @@ extension Simulation {
             node.wakeAt = wake
             queue.schedule(.wake(node.id, life: node.life), at: wake)
         }
-        try scheduleSeal(node)
+        scheduleSeal(node)
     }
 
     private func send(_ message: PeerMessage, from node: SimulatedNode, to: NodeID) {
@@ -112,17 +113,17 @@ extension Simulation {
         case .committed(let entries):
             checkCommitted(entries, node)
             let before = node.machine.appliedIndex
-            answer(try node.machine.apply(entries))
+            for entry in entries { try apply(entry, node) }
             try checkDigest(node, since: before)
             try startSnapshot(node)
         case .leads(let term):
             report.leaders += 1
             report.note(3, node.id.rawValue, term)
             checks.noteLeader(node.id, term) { fail($0) }
-            node.machine.leads = true
-            if !node.machine.hasTopic { try append([SimulatedMachine.creation()], node) }
+            node.machine.lead(time: Int64(now))
+            try createTopics(node)
         case .follows:
-            for token in node.machine.stepDown() { clientOutcomeUnknown(token) }
+            stepDown(node)
         case .leader:
             break
         case .restored(let index):
@@ -130,7 +131,9 @@ extension Simulation {
             guard let reader = try node.log?.snapshotReader(), reader.index == index else {
                 return fail("node \(node.id) has no snapshot of \(index)")
             }
-            for token in node.machine.stepDown() { clientOutcomeUnknown(token) }
+            stepDown(node)
+            node.snapshotDue = nil
+            node.snapshotWalk = nil
             try node.machine.load(reader)
             try checkDigest(node, since: 0)
         }
@@ -160,20 +163,40 @@ extension Simulation {
             let point = replica.snapshotPoint(at: node.machine.appliedIndex)
         else { return }
         node.snapshotDue = point
-        node.snapshotBytes = node.machine.snapshot()
+        node.snapshotBytes = ByteWriter()
+        node.snapshotBytes.byteArray(node.machine.catalog.snapshot())
+        node.snapshotWalk = node.machine.partition.beginSnapshot()
         queue.schedule(
-            .snapshot(node.id, life: node.life), at: now + random.duration(1_000...50_000))
+            .snapshot(node.id, life: node.life), at: now + random.duration(500...10_000))
     }
 
+    /// Goes on with a snapshot, of the state as it was when it began, while writes go on.
     func writeSnapshot(_ node: SimulatedNode) throws(ThalwegError) {
-        guard let point = node.snapshotDue, let log = node.log else { return }
-        node.snapshotDue = nil
+        guard let point = node.snapshotDue, let log = node.log, var walk = node.snapshotWalk else {
+            return
+        }
+        for _ in 0..<1 + random.below(8) {
+            guard let block = node.machine.partition.nextBlock(&walk, limit: 400) else {
+                node.snapshotDue = nil
+                node.snapshotWalk = nil
+                return try finishSnapshot(node, point, log)
+            }
+            node.snapshotBytes.byteArray(block)
+        }
+        node.snapshotWalk = walk
+        queue.schedule(
+            .snapshot(node.id, life: node.life), at: now + random.duration(500...10_000))
+    }
+
+    private func finishSnapshot(
+        _ node: SimulatedNode, _ point: SnapshotPoint, _ log: ReplicaLog
+    ) throws(ThalwegError) {
         node.applyFaults()
         do throws(ThalwegError) {
             guard point.index > log.snapshotIndex else { return }
             let file = try log.beginIncoming(at: point.index, place: SnapshotPlace(point))
             do throws(ThalwegError) {
-                try file.append(node.snapshotBytes)
+                try file.append(node.snapshotBytes.bytes)
                 try file.finish()
             } catch  where error.code == .diskFull {
                 try file.discard()

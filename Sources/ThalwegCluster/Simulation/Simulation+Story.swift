@@ -43,7 +43,7 @@ extension Simulation {
         case .membership:
             try changeMembers()
         case .transfer:
-            guard let leader = leader else { return }
+            guard let leader = leader(nodes) else { return }
             try change(leader, .transfer(to: .none))
         case .slow:
             node.slowUntil = now + random.duration(100_000...2_000_000)
@@ -59,12 +59,6 @@ extension Simulation {
         for other in nodes where other.id != node.id {
             if bothWays || outwards { cuts.insert([node.id, other.id]) }
             if bothWays || !outwards { cuts.insert([other.id, node.id]) }
-        }
-    }
-
-    private var leader: SimulatedNode? {
-        nodes.filter { $0.replica?.leads == true }.max {
-            ($0.replica?.core.term ?? 0) < ($1.replica?.core.term ?? 0)
         }
     }
 
@@ -85,7 +79,9 @@ extension Simulation {
     /// One step towards other members: a learner that has caught up votes, somebody goes, somebody
     /// comes; the damaged go first.
     private func changeMembers() throws(ThalwegError) {
-        guard let leader, let core = leader.replica?.core, !core.isMembershipPending else { return }
+        guard let leader = leader(nodes), let core = leader.replica?.core,
+            !core.isMembershipPending
+        else { return }
         let members = core.membership
         if let gone = members.members.first(where: { self.node($0.id)?.isGone == true }),
             let next = try? members.removing(gone.id)
@@ -119,7 +115,7 @@ extension Simulation {
     /// A bit flips on a node's disk while it is down, where the log must notice or need not care:
     /// not in the last group, which nothing on that disk proves to have been whole.
     private func damage(_ node: SimulatedNode) throws(ThalwegError) {
-        guard checks.damaged.isEmpty, options.nodes >= 3, let leader,
+        guard checks.damaged.isEmpty, options.nodes >= 3, let leader = leader(nodes),
             let core = leader.replica?.core, !core.isMembershipPending,
             core.membership.voters.count >= 3
         else { return }

@@ -13,23 +13,30 @@ public final class Simulation {
         case message(PeerMessage, from: NodeID, to: NodeID)
         case disk(NodeID, life: Int)
         case seal(NodeID, life: Int)
+        case beat(NodeID, life: Int)
         case snapshot(NodeID, life: Int)
         case start(NodeID)
-        case client(Int)
+        case client(Int, workload: Int)
+        /// A client has waited long enough.
+        case giveUp(UInt64)
         case story
     }
 
     let options: SimulationOptions
     var random: SeededGeneratorBox
     var nodes: [SimulatedNode] = []
-    var clients: [SimulatedClient] = []
+    private(set) var workloads: [any SimulatedWorkload] = []
+    var waiters: [UInt64: Waiter] = [:]
+    var lastToken: UInt64 = 0
+    var lastMark: UInt64 = 0
     var checks = SimulationChecks()
     public internal(set) var report = SimulationReport()
     var queue = SimulationQueue<Action>()
     /// Microseconds since the beginning.
     var now: UInt64 = 0
     var isCalm = false
-    var stopClients = false
+    /// Clients begin nothing new.
+    private(set) var isStopping = false
     /// Pairs of nodes the first of whom the second does not hear.
     var cuts: Set<[NodeID]> = []
     var founders = Membership()
@@ -50,16 +57,42 @@ public final class Simulation {
         try runActions(until: end)
         try beginCalm()
         let calm = options.calmMilliseconds * 1_000
-        try runActions(until: end + calm * 4 / 9)
         let before = report.acknowledged
-        try runActions(until: end + calm * 6 / 9)
+        try runActions(until: end + calm * 6 / 9) { [self] in
+            report.acknowledged > before + 20 && leader(nodes) != nil
+        }
         if report.acknowledged == before {
             fail("no progress although everybody is well: \(nodes.map(\.description))")
         }
-        stopClients = true
-        try runActions(until: end + calm)
+        isStopping = true
+        try runActions(until: end + calm) { [self] () throws(ThalwegError) in try isAtRest() }
         try checkEnd()
         return report
+    }
+
+    /// Everything that clients began is done, and all members have it.
+    private func isAtRest() throws(ThalwegError) -> Bool {
+        guard let leader = leader(nodes), let core = leader.replica?.core else { return false }
+        let last = core.lastIndex
+        for member in core.membership.members {
+            guard let node = node(member.id), node.isUp else {
+                guard checks.damaged.contains(member.id) else { return false }
+                continue
+            }
+            guard node.machine.appliedIndex == last else { return false }
+        }
+        for workload in workloads {
+            guard try workload.isAtRest(leader, self) else { return false }
+        }
+        return waiters.isEmpty && leader.machine.unsealed.isEmpty && leader.machine.refused.isEmpty
+            && leader.machine.sources.isAtRest
+    }
+
+    /// The newest leader, if its own machine knows.
+    func leader(_ nodes: [SimulatedNode]) -> SimulatedNode? {
+        nodes.filter { $0.isUp && $0.machine.leads }.max {
+            ($0.replica?.core.term ?? 0) < ($1.replica?.core.term ?? 0)
+        }
     }
 
     private func setUp() throws(ThalwegError) {
@@ -69,13 +102,32 @@ public final class Simulation {
                 SimulatedNode(NodeID(UInt64(number)), seed: options.seed &* 31 &+ UInt64(number)))
         }
         founders = Membership(nodes.map { Member($0.id, address: $0.address) })
+        makeWorkloads()
         for node in nodes { try start(node) }
-        clients = (0..<options.clients).map { SimulatedClient(number: UInt64($0 + 1)) }
-        for number in clients.indices { queue.schedule(.client(number), at: 10_000) }
+        for (number, workload) in workloads.enumerated() {
+            for client in 0..<workload.clients {
+                queue.schedule(.client(client, workload: number), at: 10_000)
+            }
+        }
         if options.faults.contains(.loss) { lossPercent = random.below(8) }
         if options.faults.contains(.duplication) { duplicationPercent = random.below(6) }
         if options.faults.contains(.delay) { maximumDelay = UInt64(1_000 + random.below(60_000)) }
         queue.schedule(.story, at: 100_000)
+    }
+
+    private func makeWorkloads() {
+        var chosen = options.loads ?? []
+        if options.loads == nil {
+            let all = SimulationLoad.allCases
+            for _ in 0..<3 { if let load = random.pick(all) { chosen.insert(load) } }
+            if chosen.isSubset(of: [.readers]) { chosen.insert(.values) }
+        }
+        for load in SimulationLoad.allCases where chosen.contains(load) {
+            let names = workloads.flatMap(\.topics).map(\.name)
+            workloads.append(
+                load.workload(reading: names + (chosen.contains(.clerk) ? ["desk0", "desk1"] : [])))
+        }
+        report.loads = SimulationLoad.allCases.filter { chosen.contains($0) }
     }
 
     func fail(_ what: String) {
@@ -87,12 +139,19 @@ public final class Simulation {
 
     var milliseconds: UInt64 { now / 1_000 }
 
-    private func runActions(until end: UInt64) throws(ThalwegError) {
+    /// Until `end`, or until something is so, which is looked at every 20 ms.
+    private func runActions(
+        until end: UInt64, or isDone: (() throws(ThalwegError) -> Bool)? = nil
+    ) throws(ThalwegError) {
+        var look = now
         while let time = queue.nextTime, time <= end, report.failures.isEmpty,
             let (time, action) = queue.next()
         {
             now = time
             try perform(action)
+            guard let isDone, now >= look else { continue }
+            look = now + 20_000
+            if try isDone() { return }
         }
         now = end
     }
@@ -117,14 +176,21 @@ public final class Simulation {
         case .seal(let id, let life):
             guard let node = running(id, life, action) else { return }
             node.sealAt = nil
-            try seal(node)
+            try guarding(node) { [self] (_) throws(ThalwegError) in try seal(node) }
+        case .beat(let id, let life):
+            guard let node = running(id, life, action) else { return }
+            node.isBeatDue = false
+            try guarding(node) { [self] (_) throws(ThalwegError) in try beat(node) }
         case .snapshot(let id, let life):
             guard let node = running(id, life, action) else { return }
             try writeSnapshot(node)
         case .start(let id):
             if let node = node(id), !node.isUp, !node.isGone { try start(node) }
-        case .client(let number):
-            try act(client: number)
+        case .client(let client, let workload):
+            try workloads[workload].act(client, self)
+            queue.schedule(action, at: now + random.duration(2_000...20_000))
+        case .giveUp(let token):
+            tell(token, .unknown)
         case .story:
             try mishap()
         }

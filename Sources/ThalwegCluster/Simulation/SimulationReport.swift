@@ -2,6 +2,7 @@
 public struct SimulationReport: Sendable {
     /// Promises that were broken, with the virtual time; empty if all is well.
     public var failures: [String] = []
+    public var loads: [SimulationLoad] = []
     public var entries: UInt64 = 0
     public var acknowledged = 0
     public var unknown = 0
@@ -12,6 +13,17 @@ public struct SimulationReport: Sendable {
     public var fullDisks = 0
     public var membershipChanges = 0
     public var messages = 0
+    /// Batches that were sent again by their session.
+    public var resent = 0
+    /// Answers that were given twice, and alike.
+    public var repeated = 0
+    /// Sources that died.
+    public var deaths = 0
+    /// Deliveries to readers, and how often one had to start over.
+    public var deliveries = 0
+    public var resets = 0
+    /// Operations whose order was found.
+    public var ordered = 0
     /// A digest of everything that happened, in order.
     public var trace: UInt64 = 0xcbf2_9ce4_8422_2325
 

@@ -27,6 +27,10 @@ public final class Catalog {
     /// The system's own, which no limit counts.
     private var systemTopics = 0
     private var nextTopic: UInt32 = 1
+    /// Numbers that plans here have given, whatever becomes of their entries: two topics that are
+    /// made at once must not get the same. Not part of the state that nodes share.
+    private var plannedTopic: UInt32 = 0
+    private var plannedSystemTopics = 0
     private var sources: [SourceID: Source] = [:]
     private var sourceNames: [String: SourceID] = [:]
     private var sourceOwners: [UniqueID: SourceID] = [:]
@@ -100,8 +104,7 @@ public final class Catalog {
                     .tooManyTopics, "the number of topics", value: count + 1,
                     limit: limits.topics, advice: "drop topics that nobody uses")
             }
-            // The system's topics take the last numbers, others the first.
-            let number = isSystem ? UInt32.max - UInt32(systemTopics) : nextTopic
+            let number = planNumber(isSystem: isSystem)
             return .entry(
                 entry(.createTopic, TopicID(number), time) { definition.encode(into: &$0) })
         }
@@ -123,6 +126,17 @@ public final class Catalog {
             let definition = existing.definition
             return .entry(entry(.alterTopic, existing.id, time) { definition.encode(into: &$0) })
         }
+    }
+
+    /// The system's topics take the last numbers, others the first.
+    private func planNumber(isSystem: Bool) -> UInt32 {
+        guard isSystem else {
+            plannedTopic = max(nextTopic, plannedTopic + 1)
+            return plannedTopic
+        }
+        let number = max(systemTopics, plannedSystemTopics)
+        plannedSystemTopics = number + 1
+        return UInt32.max - UInt32(number)
     }
 
     /// Plans other options for a topic. The mode of writes cannot change once there are changes.

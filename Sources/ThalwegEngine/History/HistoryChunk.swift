@@ -119,11 +119,13 @@ final class HistoryChunk {
 
     /// Takes back the changes of a snapshot.
     ///
+    /// - Parameter room: bytes of a usual chunk. Where chunks begin says what is forgotten with what,
+    ///   so one that came in a snapshot must take as many more changes as it does elsewhere.
     /// - Throws: `log_damaged` where the bytes are not `count` changes.
     convenience init(
-        firstOffset: UInt64, count: Int, contents: UnsafeRawBufferPointer
+        firstOffset: UInt64, count: Int, contents: UnsafeRawBufferPointer, room: Int
     ) throws(ThalwegError) {
-        self.init(firstOffset: firstOffset, bytes: contents.count)
+        self.init(firstOffset: firstOffset, bytes: max(contents.count, room))
         var position = 0
         for place in 0..<count {
             guard contents.count - position >= HistoryChunk.headerSize else {

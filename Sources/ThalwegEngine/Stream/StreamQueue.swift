@@ -96,6 +96,8 @@ final class StreamQueue {
         inFlight = []
         openTickets = []
         openBatches = 0
+        // Their entries may come back, but not as this queue's groups.
+        sealedGroups = appliedGroups
         return tickets
     }
 }

@@ -34,7 +34,8 @@ extension TopicState {
         _ reader: inout ByteReader, time: Int64
     ) throws(ThalwegError) -> [BatchOutcome] {
         lastTime = max(lastTime, time)
-        appliedTime = lastTime
+        // A leader has cut later groups already, whose time is not this entry's.
+        appliedTime = max(appliedTime, time)
         beginTail(metadata: [:])
         let count = Int(try reader.integer(UInt32.self))
         var outcomes: [BatchOutcome] = []
@@ -250,10 +251,12 @@ extension TopicState {
         return WriteOutcome(.accepted, at: table.record(now))
     }
 
-    /// The record was written to: its time to live begins again.
+    /// The record was written to: its time to live begins again. Where another node leads, its clock
+    /// says nothing here.
     private func touch(_ slot: UInt32) {
         guard table.shape.keyOffset != Record.headerSize else { return }
-        let tick = UInt32(truncatingIfNeeded: appliedTime >> TopicState.tickShift)
+        let isOwn = queue.groupsInFlight > 0
+        let tick = isOwn ? UInt32(truncatingIfNeeded: appliedTime >> TopicState.tickShift) : 0
         table.record(slot).address.storeBytes(
             of: tick, toByteOffset: Record.headerSize, as: UInt32.self)
     }

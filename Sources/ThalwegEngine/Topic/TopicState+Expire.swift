@@ -4,25 +4,33 @@ import ThalwegModel
 // record, not in the log); that it expired is a deletion like any other, merged into the window and
 // logged. A record whose tick is 0 came from a snapshot or from the log: it is given the whole
 // time again, so that neither a restart nor a fail-over deletes anything early.
+//
+// Two more things would make ticks lie. A node that leads again has those of its last leadership,
+// and knows nothing of what was asserted at others since. And the clock may be set: forwards, and
+// everything looks old. Either way every record is given its whole time again: a tick before the
+// floor counts as the floor, and one that lies in the future is taken back to now.
 extension TopicState {
     /// Microseconds of one tick, as a power of two: 65.5 ms, so that 32 bits reach nine years.
     static let tickShift: Int64 = 16
 
     /// Deletes the records of one part of the key index that nobody asserted for the topic's time
     /// to live. Going through all 256 parts is one sweep.
-    mutating func expire(part: Int, time: Int64) {
+    ///
+    /// - Parameter uptime: of a clock that nobody sets.
+    mutating func expire(part: Int, time: Int64, uptime: Int64) {
         let lifetime = definition.options.timeToLiveMicroseconds
         guard lifetime > 0, table.shape.keyOffset != Record.headerSize else { return }
         let now = UInt32(truncatingIfNeeded: time >> TopicState.tickShift)
         let ticks = UInt32(clamping: lifetime >> UInt64(TopicState.tickShift)) + 1
+        raiseFloor(now: max(now, 1), wallAhead: time - uptime)
         var expired: [UInt32] = []
         table.index.forEach(inPart: part) { slot in
             let record = table.record(slot)
             let asserted = record.address.load(fromByteOffset: Record.headerSize, as: UInt32.self)
-            if asserted == 0 {
+            if asserted == 0 || TopicState.isTick(asserted, after: now) {
                 record.address.storeBytes(
                     of: max(now, 1), toByteOffset: Record.headerSize, as: UInt32.self)
-            } else if now &- asserted > ticks, now &- asserted < UInt32.max / 2 {
+            } else if now &- asserted > ticks, !isForgiven(now, ticks) {
                 expired.append(slot)
             }
         }
@@ -30,6 +38,23 @@ extension TopicState {
         for slot in expired {
             deletePending(slot, reason: .expired, time: time)
         }
+    }
+
+    private static func isTick(_ left: UInt32, after right: UInt32) -> Bool {
+        left != right && left &- right < UInt32.max / 2
+    }
+
+    private mutating func raiseFloor(now: UInt32, wallAhead: Int64) {
+        let was = self.wallAhead ?? wallAhead
+        self.wallAhead = wallAhead
+        guard forgetsAssertions || abs(wallAhead - was) >> TopicState.tickShift > 0 else { return }
+        forgetsAssertions = false
+        assertionFloor = now
+    }
+
+    /// The floor is so near that nothing can be old enough.
+    private func isForgiven(_ now: UInt32, _ ticks: UInt32) -> Bool {
+        assertionFloor != 0 && now &- assertionFloor <= ticks
     }
 
     /// Deletes a record in the open window, whoever asserts it.

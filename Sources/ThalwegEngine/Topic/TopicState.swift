@@ -74,6 +74,10 @@ struct TopicState: ~Copyable {
     let keyScratch = RowScratch()
     /// The rules that writes go through, and how many have.
     var program: DeployedProgram?
+    /// For records with a time to live: see `expire`.
+    var forgetsAssertions = false
+    var assertionFloor: UInt32 = 0
+    var wallAhead: Int64?
     var inputs: UInt64 = 0
     var staged = StagedWrites()
     var snapshotWriter = EntryWriter()

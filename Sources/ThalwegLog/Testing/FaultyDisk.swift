@@ -119,7 +119,7 @@ struct FaultyDisk: Sendable {
         if size < content.count {
             content.removeLast(content.count - size)
         } else if size > content.count {
-            content.append(contentsOf: repeatElement(0, count: size - content.count))
+            content.append(contentsOf: [UInt8](repeating: 0, count: size - content.count))
         }
     }
 

@@ -191,7 +191,8 @@ final class PartitionLoop: @unchecked Sendable {
             guard leadership.term != nil else { return }
             for topic in partition.topicIDs where partition.expires(topic) {
                 for step in 0..<8 {
-                    partition.expire(topic, part: expirePart + step, time: .now)
+                    partition.expire(
+                        topic, part: expirePart + step, time: .now, uptime: CatalogLoop.uptime)
                 }
                 startTimer(topic)
             }

@@ -19,28 +19,34 @@ struct Sim: ParsableCommand {
     @Option(help: "Founding members, 1–7; without it a run takes seed mod 5 + 1.")
     var nodes: Int?
 
-    @Option(help: "Milliseconds of virtual time with faults; a calm of 9 s follows.")
+    @Option(help: "Milliseconds of virtual time with faults; a calm of up to 9 s follows.")
     var milliseconds: UInt64 = 10_000
 
     @Option(help: "Faults, comma-separated, or 'all'.")
     var faults = "all"
 
+    @Option(help: "What clients do, comma-separated, or 'all'; without it the seed chooses.")
+    var loads: String?
+
     func validate() throws {
         guard (1...7).contains(nodes ?? 1) else {
             throw ValidationError("a cluster is founded by 1–7 nodes")
         }
-        _ = try chosenFaults()
+        _ = try Self.chosen(faults, "fault") as Set<SimulationFault>
+        _ = try loads.map { try Self.chosen($0, "load") as Set<SimulationLoad> }
     }
 
-    private func chosenFaults() throws -> Set<SimulationFault> {
-        guard faults != "all" else { return Set(SimulationFault.allCases) }
+    private static func chosen<Kind: RawRepresentable & CaseIterable & Hashable>(
+        _ names: String, _ what: String
+    ) throws -> Set<Kind> where Kind.RawValue == String {
+        guard names != "all" else { return Set(Kind.allCases) }
         return Set(
-            try faults.split(separator: ",").map { name in
-                guard let fault = SimulationFault(rawValue: String(name)) else {
-                    let known = SimulationFault.allCases.map(\.rawValue).joined(separator: ", ")
-                    throw ValidationError("there is no fault '\(name)': \(known)")
+            try names.split(separator: ",").map { name in
+                guard let kind = Kind(rawValue: String(name)) else {
+                    let known = Kind.allCases.map(\.rawValue).joined(separator: ", ")
+                    throw ValidationError("there is no \(what) '\(name)': \(known)")
                 }
-                return fault
+                return kind
             })
     }
 
@@ -50,16 +56,22 @@ struct Sim: ParsableCommand {
             var options = SimulationOptions(seed: seed)
             options.nodes = nodes ?? 1 + Int(seed % 5)
             options.milliseconds = milliseconds
-            options.faults = try chosenFaults()
+            options.faults = try Self.chosen(faults, "fault")
+            options.loads = try loads.map { try Self.chosen($0, "load") }
             let report = try Simulation(options).run()
             for failure in report.failures { writeLine("BROKEN: \(failure)") }
             if !report.failures.isEmpty { broken += 1 }
             writeLine(
-                "seed \(seed): \(options.nodes) founders, \(report.entries) entries, "
+                "seed \(seed): \(options.nodes) founders, "
+                    + "\(report.loads.map(\.rawValue).joined(separator: "+")), "
+                    + "\(report.entries) entries, "
                     + "\(report.acknowledged) writes acknowledged, \(report.unknown) unknown, "
                     + "\(report.leaders) leaders, \(report.restarts) starts, "
                     + "\(report.installs) snapshots sent, "
                     + "\(report.membershipChanges) changes of members, "
+                    + "\(report.resent) batches sent again, \(report.repeated) answered again, "
+                    + "\(report.deaths) sources lost, \(report.deliveries) deliveries, "
+                    + "\(report.resets) started over, \(report.ordered) operations ordered, "
                     + "trace \(String(report.trace, radix: 16))")
         }
         if broken > 0 { throw ExitCode(1) }
