@@ -6,6 +6,7 @@ extension Partition {
         let twin = Partition(seed: seed, limits: limits)
         twin.programs = programs
         twin.historyLibrary = historyLibrary
+        twin.snapshotsHoldHistories = snapshotsHoldHistories
         return twin
     }
 

@@ -66,7 +66,8 @@ extension Partition {
                 return writer.bytes
             }
             if let part = walk.history.popLast() {
-                let isInFile = part.chunk.isStored && part.count == part.chunk.count
+                let isInFile =
+                    part.chunk.isStored && part.count == part.chunk.count && !snapshotsHoldHistories
                 var writer = ByteWriter(reserving: isInFile ? 32 : part.bytes + 32)
                 writer.integer(isInFile ? Block.storedHistory : Block.history)
                 writer.integer(topic.rawValue)
@@ -98,6 +99,16 @@ extension Partition {
             box.state.endSnapshot()
         }
         return nil
+    }
+
+    /// Comes before `nextBlock` where snapshots hold histories: what it copies may lie in a file.
+    ///
+    /// - Throws: `log_damaged` where that is not what was written: there is no such snapshot then.
+    public func checkNextBlock(_ snapshot: PartitionSnapshot) throws(ThalwegError) {
+        guard snapshotsHoldHistories, snapshot.isHeaderWritten, let topic = snapshot.topics.last,
+            let part = box(topic)?.state.snapshot?.history.last
+        else { return }
+        try part.chunk.check()
     }
 
     private func closing(_ kind: UInt8, _ topic: TopicID) -> [UInt8] {
@@ -152,6 +163,7 @@ extension Partition {
                 try HistoryChunk(
                     firstOffset: first, count: count, contents: contents,
                     room: limits.historyChunkBytes))
+            storeLoadedHistory(topic)
         case Block.storedHistory:
             try loadStored(topic, &reader)
         case Block.sessions:

@@ -24,6 +24,9 @@ public final class Partition {
     var feedScratch = FeedScratch()
     /// Who has the stored parts of histories; without, histories are in memory.
     public var historyLibrary: (any HistoryLibrary)?
+    /// Snapshots hold histories whole, so that they are all that another node needs. Else they name
+    /// what is stored.
+    public var snapshotsHoldHistories = false
     var forgottenHistory: [HistoryName] = []
     /// Open epochs on all topics, by source.
     var sourceEpochs: [UInt16: UInt64] = [:]

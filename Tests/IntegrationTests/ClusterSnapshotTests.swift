@@ -105,6 +105,65 @@ struct ClusterSnapshotTests {
         }
     }
 
+    /// A cluster's snapshots hold its histories, which lie in files without a name meanwhile: they
+    /// take no memory on any node, whichever way it came to them.
+    @Test func aClustersHistoryOutgrowsMemoryOnEveryNode() async throws {
+        let change = { @Sendable (options: inout ServerOptions) in
+            options.limits.historyChunkBytes = 16 << 10
+            options.snapshotAfterBytes = 256 << 10
+            options.cluster?.replica.trailingEntries = 5
+            options.cluster?.replica.trailingBytes = 1
+        }
+        try await withCluster(1, change) { cluster in
+            let (leader, client) = try await cluster.writer()
+            let topic = try await client.topic(
+                TopicDefinition(
+                    name: "events", keyKind: .u64, schema: nil,
+                    options: TopicOptions(writes: .every, history: .forever)))
+            for round in UInt64(0)..<40 {
+                var batch = Batch(topic, acknowledgement: .committed)
+                for key in UInt64(0)..<50 {
+                    try batch.assert(
+                        .u64(key),
+                        row: Array("\(round)/\(key)".utf8) + [UInt8](repeating: 7, count: 500))
+                }
+                try await client.write(&batch)
+            }
+            let joining = NodeID(9)
+            try await cluster.start(joining, isFounder: false)
+            let member = try cluster.member(joining)
+            try await cluster.change(leader) { $0.add(member, $1) }
+            try await expectHistory(cluster, from: client, topic)
+
+            // A node that starts has it from its own snapshot, and more of it from the leader.
+            await cluster.stop(joining)
+            try await client.put(topic, .u64(1), row: [1])
+            try await cluster.start(joining, isFounder: false)
+            try await expectHistory(cluster, from: client, topic)
+            try await client.close()
+        }
+    }
+
+    /// Every node has the topic, its changes from the first on, and little of them in memory.
+    private func expectHistory(
+        _ cluster: TestCluster, from client: ThalwegClient, _ topic: Topic
+    ) async throws {
+        let last = try await client.describeTopic(topic.name).lastOffset
+        #expect(try await cluster.hashes(topic.name, at: last).count == 1)
+        for id in cluster.nodes {
+            // Twice the rows and more; the records themselves take 50 of 2,000.
+            _ = try await eventually("node \(id) has stored its history") {
+                try await cluster.asking(id) { reader in
+                    try await reader.status()["memory_bytes"] ?? .max
+                }.flatMap { $0 < 1_000_000 ? true : nil }
+            }
+            let reader = try await cluster.reader(id)
+            let told = try await reader.events(try await reader.topic(topic.name))
+            #expect(told.map(\.offset.rawValue) == Array(1...last.rawValue))
+            try await reader.close()
+        }
+    }
+
     @Test(.enabled(if: ProgramModules.areThere, ProgramModules.advice))
     func aProgramIsTheSameOnEveryNode() async throws {
         try await withCluster(3, Self.eager) { cluster in

@@ -114,6 +114,9 @@ struct History {
 
     // MARK: Chunks that lie in files
 
+    /// Bytes of changes in stored chunks.
+    var storedBytes: Int { chunks.reduce(0) { $1.isStored ? $0 + $1.used : $0 } }
+
     /// The next chunk to be stored, if there is one that grows no more.
     mutating func beginStoring() -> HistoryChunk? {
         guard !isStoring, storedChunks + 1 < chunks.count else { return nil }

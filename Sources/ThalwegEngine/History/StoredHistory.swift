@@ -53,6 +53,14 @@ public struct HistoryName: Hashable, Sendable {
 public protocol HistoryLibrary: AnyObject {
     /// Throws `log_damaged` where it is not there.
     func open(_ name: HistoryName) throws(ThalwegError) -> StoredHistory
+
+    /// Stores a piece of a snapshot that is being loaded, so that a history that outgrows memory
+    /// can be loaded too. `nil` where it is left in memory; it is given again later.
+    func storeLoaded(_ piece: HistoryPiece) -> StoredHistory?
+}
+
+extension HistoryLibrary {
+    public func storeLoaded(_ piece: HistoryPiece) -> StoredHistory? { nil }
 }
 
 extension Partition {
@@ -66,6 +74,21 @@ extension Partition {
             topic: topic, firstOffset: Offset(chunk.firstOffset), firstTime: chunk.firstTime,
             lastTime: chunk.lastTime, contents: Array(chunk.contents),
             positions: chunk.allPositions)
+    }
+
+    /// Stores what was loaded of the topic's history and will not grow.
+    func storeLoadedHistory(_ topic: TopicID) {
+        guard let historyLibrary else { return }
+        while let piece = takeUnstoredHistory(topic) {
+            let stored = historyLibrary.storeLoaded(piece)
+            historyStored(HistoryName(topic: topic, firstOffset: piece.firstOffset), stored)
+            if stored == nil { return }
+        }
+    }
+
+    /// Bytes of histories that are stored elsewhere.
+    public var storedHistoryBytes: Int {
+        topics.values.reduce(0) { $0 + $1.state.history.storedBytes }
     }
 
     /// The piece is stored; `nil` where that failed, and it will be given again.

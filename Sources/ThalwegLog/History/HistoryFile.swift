@@ -29,11 +29,14 @@ public final class HistoryFile: @unchecked Sendable {
     private let mapping: UnsafeRawBufferPointer
     private let checksum: UInt32
     private let isChecked = Atomic<Bool>(false)
+    /// It has no name any more, and another node or a snapshot has what is in it.
+    private let isScratch: Bool
 
     /// Maps the file and checks that it is one, of the right size.
     ///
     /// Throws `log_damaged`, `storage_failed`.
-    init(path: String) throws(ThalwegError) {
+    init(path: String, isScratch: Bool = false) throws(ThalwegError) {
+        self.isScratch = isScratch
         let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw HistoryFile.damaged(path, "it cannot be opened (errno \(errno))")
@@ -86,7 +89,10 @@ public final class HistoryFile: @unchecked Sendable {
         guard !isChecked.load(ordering: .relaxed) else { return }
         let body = UnsafeRawBufferPointer(rebasing: mapping[16...])
         guard thalweg_crc32c(0, body.baseAddress, body.count) == checksum else {
-            throw HistoryFile.damaged(path, "its sum does not fit")
+            guard isScratch else { throw HistoryFile.damaged(path, "its sum does not fit") }
+            throw ThalwegError(
+                .logDamaged, "a part of the history of topic \(topic) is not what was written",
+                advice: "start the node again: it takes the history from its snapshot and its log")
         }
         isChecked.store(true, ordering: .relaxed)
     }

@@ -1,5 +1,6 @@
 internal import CThalwegShims
 internal import Glibc
+internal import Synchronization
 public import ThalwegModel
 
 /// A stretch of history that is to be kept on disk.
@@ -26,12 +27,19 @@ public struct HistoryStretch: Sendable {
 
 /// The files of the histories of a node's topics: `history/TOPIC-FIRST.history` in its data
 /// directory. A file is made whole, synchronised and named, or not there. Any thread.
+///
+/// Where snapshots hold the histories, the files are *scratch*: they only make room in memory. They
+/// are neither synchronised nor named, so they go with the last reference or with the process.
 public final class HistoryShelf: Sendable {
+    /// Whether files last for this process only.
+    public let isScratch: Bool
     private let storage: DiskStorage
+    private let scratchNumber = Atomic<UInt64>(0)
 
     /// - Parameter directory: the node's data directory.
-    public init(directory: String) throws(ThalwegError) {
+    public init(directory: String, isScratch: Bool = false) throws(ThalwegError) {
         storage = try DiskStorage(path: HistoryShelf.folder(directory))
+        self.isScratch = isScratch
     }
 
     /// Whether the node ever made its shelf: to look at a directory without changing it.
@@ -41,14 +49,41 @@ public final class HistoryShelf: Sendable {
 
     private static func folder(_ directory: String) -> String { directory + "/history" }
 
-    /// Writes a stretch and maps it. Durable when it returns. Blocks.
+    /// Writes a stretch and maps it. Durable when it returns, unless files are scratch. Blocks.
     ///
     /// Throws `disk_full`, `sync_failed`, `storage_failed`.
     public func store(_ stretch: HistoryStretch) throws(ThalwegError) -> HistoryFile {
+        guard !isScratch else { return try storeScratch(stretch) }
         let name = HistoryShelf.name(stretch.topic, stretch.firstOffset)
         let draft = name + ".new"
-        let file = try storage.open(draft, .create)
+        let file = try write(stretch, draft)
         defer { file.close() }
+        try file.synchronize()
+        try storage.rename(draft, to: name)
+        try storage.synchronizeDirectory()
+        return try HistoryFile(path: storage.path + "/" + name)
+    }
+
+    /// Takes the name away as soon as the file is mapped: no crash leaves more than a draft.
+    private func storeScratch(_ stretch: HistoryStretch) throws(ThalwegError) -> HistoryFile {
+        let number = scratchNumber.wrappingAdd(1, ordering: .relaxed).newValue
+        let name = "scratch-\(number).new"
+        do throws(ThalwegError) {
+            try write(stretch, name).close()
+            let file = try HistoryFile(path: storage.path + "/" + name, isScratch: true)
+            try storage.remove(name)
+            return file
+        } catch {
+            // What was written takes room that may be what is missing.
+            try storage.remove(name)
+            throw error
+        }
+    }
+
+    private func write(
+        _ stretch: HistoryStretch, _ name: String
+    ) throws(ThalwegError) -> any StorageFile {
+        let file = try storage.open(name, .create)
         var bytes = HistoryShelf.encode(stretch)
         let result = bytes.withUnsafeMutableBytes { bytes in
             Result { () throws(ThalwegError) in
@@ -59,11 +94,13 @@ public final class HistoryShelf: Sendable {
                 try file.writeFully(UnsafeRawBufferPointer(bytes), at: 0)
             }
         }
-        try result.get()
-        try file.synchronize()
-        try storage.rename(draft, to: name)
-        try storage.synchronizeDirectory()
-        return try HistoryFile(path: storage.path + "/" + name)
+        do throws(ThalwegError) {
+            try result.get()
+        } catch {
+            file.close()
+            throw error
+        }
+        return file
     }
 
     private static func encode(_ stretch: HistoryStretch) -> [UInt8] {

@@ -53,5 +53,6 @@ extension PartitionLoop {
         subscriptions.forgetAll()
         partition.replace(with: twin)
         offsetWaiters.lookAgain()
+        stateNumber += 1
     }
 }

@@ -11,24 +11,24 @@ extension PartitionLoop {
     /// Stores the oldest chunk of the topic's history that is full, one at a time.
     func storeHistory(_ topic: TopicID) {
         loop.assertInEventLoop()
-        guard let library, let piece = partition.takeUnstoredHistory(topic) else { return }
+        guard let piece = partition.takeUnstoredHistory(topic) else { return }
         let name = HistoryName(topic: topic, firstOffset: piece.firstOffset)
-        NIOThreadPool.singleton.submit { [self] state in
-            guard case .active = state else { return }
+        let state = stateNumber
+        NIOThreadPool.singleton.submit { [self] work in
+            guard case .active = work else { return }
             do throws(ThalwegError) {
-                let file = try library.shelf.store(
-                    HistoryStretch(
-                        topic: topic.rawValue, firstOffset: piece.firstOffset.rawValue,
-                        firstTime: piece.firstTime, lastTime: piece.lastTime,
-                        contents: piece.contents, positions: piece.positions))
+                let file = try library.shelf.store(HistoryStretch(piece))
                 loop.execute { [self] in
+                    // Another node's snapshot may have taken the place of what this is a piece of.
+                    guard stateNumber == state else { return }
                     partition.historyStored(name, library.lend(file))
                     storeHistory(topic)
                 }
             } catch {
-                // It stays in memory and is tried again when the next chunk is full.
-                logger.error("history cannot be stored", metadata: ["reason": "\(error)"])
-                loop.execute { [self] in partition.historyStored(name, nil) }
+                library.reportUnstored(error)
+                loop.execute { [self] in
+                    if stateNumber == state { partition.historyStored(name, nil) }
+                }
             }
         }
     }
@@ -42,8 +42,8 @@ extension PartitionLoop {
     func removeForgottenHistory() {
         let names = forgottenHistory
         forgottenHistory = []
-        guard let library, !names.isEmpty else { return }
-        NIOThreadPool.singleton.submit { [logger] state in
+        guard !names.isEmpty else { return }
+        NIOThreadPool.singleton.submit { [library, logger] state in
             guard case .active = state else { return }
             for name in names {
                 do throws(ThalwegError) {

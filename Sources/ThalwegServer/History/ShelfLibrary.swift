@@ -25,6 +25,22 @@ final class ShelfLibrary: HistoryLibrary, Sendable {
         return lend(file)
     }
 
+    func storeLoaded(_ piece: HistoryPiece) -> StoredHistory? {
+        // What a node alone loads into memory is a part that was not full yet.
+        guard shelf.isScratch else { return nil }
+        do throws(ThalwegError) {
+            return lend(try shelf.store(HistoryStretch(piece)))
+        } catch {
+            reportUnstored(error)
+            return nil
+        }
+    }
+
+    /// A piece stays in memory, and is tried again when the next one is full.
+    func reportUnstored(_ error: ThalwegError) {
+        logger.error("history cannot be stored", metadata: ["reason": "\(error)"])
+    }
+
     /// Removes files that the loaded snapshot does not name: what the log behind it makes again is
     /// stored again.
     func tidy() throws(ThalwegError) {
@@ -56,5 +72,14 @@ final class ShelfLibrary: HistoryLibrary, Sendable {
     private func report(_ file: HistoryFile, _ error: ThalwegError) {
         guard reported.withLock({ $0.insert(file.path).inserted }) else { return }
         logger.critical("a history file is damaged", metadata: ["reason": "\(error)"])
+    }
+}
+
+extension HistoryStretch {
+    init(_ piece: HistoryPiece) {
+        self.init(
+            topic: piece.topic.rawValue, firstOffset: piece.firstOffset.rawValue,
+            firstTime: piece.firstTime, lastTime: piece.lastTime, contents: piece.contents,
+            positions: piece.positions)
     }
 }

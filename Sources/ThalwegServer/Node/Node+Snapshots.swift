@@ -70,7 +70,7 @@ extension Node {
         for partition in loops {
             partition.loop.execute { [self] in
                 partition.beginSnapshot()
-                let bytes = UInt64(partition.partition.bytes)
+                let bytes = UInt64(partition.snapshotBytes)
                 snapshots.withLock { $0.stateBytes += bytes }
             }
         }

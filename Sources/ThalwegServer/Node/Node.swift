@@ -58,14 +58,15 @@ final class Node: @unchecked Sendable {
         for warning in opened.warnings {
             logger.warning("recovery", metadata: ["warning": "\(warning)"])
         }
-        // A snapshot must be all that another node needs, so in a cluster it holds the histories.
-        let library =
-            options.cluster == nil
-            ? ShelfLibrary(
-                try HistoryShelf(directory: options.dataDirectory), logger: logger) : nil
+        // A snapshot must be all that another node needs, so in a cluster it holds the histories,
+        // and their files only make room in memory.
+        let isReplicated = options.cluster != nil
+        let shelf = try HistoryShelf(directory: options.dataDirectory, isScratch: isReplicated)
+        let library = ShelfLibrary(shelf, logger: logger)
+        if isReplicated { try library.tidy() }
         let recovery = try Recovery(
-            opened, loops: eventLoops, options: options, library: library, programs: programs,
-            logger: logger)
+            opened, loops: eventLoops, options: options, library: library,
+            snapshotsHoldHistories: isReplicated, programs: programs, logger: logger)
         log = opened.log
         loops = eventLoops.enumerated().map { number, loop in
             PartitionLoop(
@@ -73,7 +74,7 @@ final class Node: @unchecked Sendable {
                 log: opened.log, library: library, logger: logger,
                 deliveryShare: options.deliverySharePercent)
         }
-        try library?.tidy()
+        if !isReplicated { try library.tidy() }
         catalog = CatalogLoop(
             loop: eventLoops[0], catalog: recovery.catalog, partitions: loops, log: opened.log,
             logger: logger)

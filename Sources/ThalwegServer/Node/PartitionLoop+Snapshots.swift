@@ -12,6 +12,11 @@ extension PartitionLoop {
         snapshot = SnapshotPump(partition: partition, snapshot: partition.beginSnapshot())
     }
 
+    /// About what a snapshot of the partition takes.
+    var snapshotBytes: Int {
+        partition.bytes + (partition.snapshotsHoldHistories ? partition.storedHistoryBytes : 0)
+    }
+
     /// Feeds the writer until the partition is written, then calls `done`.
     func writeSnapshot(
         to writer: SnapshotWriter, _ done: @escaping @Sendable (ThalwegError?) -> Void

@@ -20,10 +20,12 @@ final class PartitionLoop: @unchecked Sendable {
     let log: any NodeLog
     let logger: Logger
     /// Where histories go that outgrow memory.
-    let library: ShelfLibrary?
+    let library: ShelfLibrary
 
     // On `loop` only:
     let partition: Partition
+    /// How often another node's snapshot took the place of the state.
+    var stateNumber = 0
     /// Whether writes are taken here, and in which term they are appended.
     @exclusivity(unchecked) private(set) var leadership = Leadership.follows(nil)
     let subscriptions: SubscriptionHub
@@ -77,7 +79,7 @@ final class PartitionLoop: @unchecked Sendable {
 
     init(
         number: Int, loop: any EventLoop, partition: Partition, log: any NodeLog,
-        library: ShelfLibrary?, logger: Logger, deliveryShare: Int
+        library: ShelfLibrary, logger: Logger, deliveryShare: Int
     ) {
         self.library = library
         self.number = number

@@ -12,7 +12,8 @@ struct Recovery {
     /// - Throws: `log_damaged`: what passed its checksum does not make a state.
     init(
         _ opened: OpenedNodeLog, loops: [any EventLoop], options: ServerOptions,
-        library: (any HistoryLibrary)?, programs: any TopicPrograms, logger: Logger
+        library: any HistoryLibrary, snapshotsHoldHistories: Bool, programs: any TopicPrograms,
+        logger: Logger
     ) throws(ThalwegError) {
         var limits = options.limits
         limits.entryBytes = options.log.maximumEntryBytes
@@ -23,6 +24,7 @@ struct Recovery {
         for partition in partitions {
             partition.programs = programs
             partition.historyLibrary = library
+            partition.snapshotsHoldHistories = snapshotsHoldHistories
         }
         self.catalog = catalog
         self.partitions = partitions

@@ -15,8 +15,14 @@ final class SnapshotPump {
     /// Writes the next block; `true` when there are no more.
     func writeBlock(to writer: SnapshotWriter) throws(ThalwegError) -> Bool {
         guard writer.isReadyForMore else { return false }
-        guard let block = partition.nextBlock(&snapshot, limit: 256 << 10) else { return true }
-        try writer.append(SnapshotBlocks.framed(block))
+        guard let block = try nextBlock() else { return true }
+        try writer.append(block)
         return false
+    }
+
+    /// The next block, framed; `nil` when there are no more.
+    func nextBlock() throws(ThalwegError) -> [UInt8]? {
+        try partition.checkNextBlock(snapshot)
+        return partition.nextBlock(&snapshot, limit: 256 << 10).map { SnapshotBlocks.framed($0) }
     }
 }
