@@ -10,8 +10,8 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run a server.",
         discussion: """
-            --cluster-init and --join are looked at while the data directory is empty; afterwards --data alone \
-            suffices.
+            --cluster-init and --join are looked at once, while the data directory belongs to no cluster; \
+            afterwards --data alone suffices.
 
             Stops in good order at SIGTERM or SIGINT: what was merged is made durable. At SIGHUP certificates are \
             read again, where there are any.
@@ -45,7 +45,7 @@ struct Serve: AsyncParsableCommand {
 
     @OptionGroup(title: "Cluster") var cluster: ClusterFlags
 
-    @Flag(help: "Make an empty data directory the first node of a new cluster.")
+    @Flag(help: "Make the data directory the first node of a new cluster; what is in it stays.")
     var clusterInit = false
 
     @Option(

@@ -16,9 +16,10 @@ public enum ClusterDirectory {
         public let clientAddress: String
     }
 
-    /// Makes an empty directory the first node of a new cluster.
+    /// Makes a directory the first node of a new cluster: an empty one, or that of a node that stood
+    /// alone, whose data becomes the cluster's when it is served.
     ///
-    /// Throws `invalid_configuration`.
+    /// Throws `invalid_configuration`, `data_directory_in_use`.
     public static func found(
         _ configuration: ServerConfiguration
     ) throws(ThalwegError) -> Made {
@@ -75,12 +76,7 @@ public enum ClusterDirectory {
                 "'\(directory)' belongs to no cluster, there is no other node to listen for",
                 advice: "found one with --cluster-init, or join one with --join ADDRESS")
         }
-        guard !names(in: directory).contains("consensus-1") else {
-            throw ThalwegError(
-                .logDamaged,
-                "'\(directory)' has the log of a cluster's node, and its \(ClusterFile.name) is gone",
-                advice: "remove this node from its cluster and add it anew with an empty directory")
-        }
+        guard !names(in: directory).contains("consensus-1") else { throw lostFile(directory) }
         return nil
     }
 
@@ -124,7 +120,15 @@ public enum ClusterDirectory {
     private static func founded(
         _ configuration: ServerConfiguration
     ) throws(ThalwegError) -> ClusterFile {
-        try described(configuration, cluster: ClusterFile.randomNumber(), .founding)
+        var file = try described(configuration, cluster: ClusterFile.randomNumber(), .founding)
+        if hasData(configuration.options.dataDirectory) {
+            // A server that has the directory would go on as if nothing had been asked for.
+            let storage = try DiskStorage(path: configuration.options.dataDirectory)
+            try storage.lock()
+            storage.unlock()
+            file.state = .adopting
+        }
+        return file
     }
 
     private static func joined(
@@ -134,13 +138,21 @@ public enum ClusterDirectory {
         // The number of the cluster is not known yet, everything else is checked before anybody is
         // bothered.
         var file = try described(configuration, cluster: 1, .joining)
+        let directory = configuration.options.dataDirectory
+        guard !hasData(directory) else {
+            throw ThalwegError(
+                .invalidConfiguration,
+                "'\(directory)' has the data of a node that stands alone",
+                advice: "join with an empty directory; to take this data along, found the cluster "
+                    + "with it (--cluster-init) and let the others join")
+        }
         let tls = try ClusterCall.tls(clients: file.clientTLS, nodes: file.certificates)
         let info = try await ClusterCall.status(of: through, tls)
         guard info.cluster != 0 else {
             throw ThalwegError(
                 .invalidConfiguration,
                 "the node at \(through.joined(separator: ", ")) is no member of a cluster",
-                advice: "start the first node with --cluster-init on an empty data directory")
+                advice: "make that node the first of a cluster with --cluster-init; its data stays")
         }
         file.cluster = info.cluster
         file.through = through
@@ -156,7 +168,7 @@ public enum ClusterDirectory {
                 .notSupported, "this program was built without C-Raft, which clusters need",
                 advice: "run scripts/get-raft.sh and build again; a single node needs none of it")
         }
-        try checkEmpty(options.dataDirectory)
+        try checkIsNoNode(options.dataDirectory)
         guard !settings.listen.isEmpty else {
             throw ThalwegError(
                 .invalidConfiguration, "a node of a cluster listens for the others",
@@ -211,23 +223,28 @@ public enum ClusterDirectory {
         return text
     }
 
-    private static func checkEmpty(_ directory: String) throws(ThalwegError) {
+    private static func checkIsNoNode(_ directory: String) throws(ThalwegError) {
         let names = names(in: directory)
         guard !names.contains(ClusterFile.name) else {
             throw ThalwegError(
                 .invalidConfiguration, "'\(directory)' belongs to a cluster already",
                 advice: "start it with: thalweg serve --data \(directory)")
         }
-        let isLog = { (name: String) in
-            name.hasSuffix(".seg") || name.hasSuffix(".snap") || name.hasPrefix("consensus-")
+        guard !names.contains(where: { $0.hasPrefix("consensus-") }) else {
+            throw lostFile(directory)
         }
-        guard !names.contains(where: isLog) else {
-            throw ThalwegError(
-                .invalidConfiguration,
-                "'\(directory)' has the data of a node that stands alone",
-                advice: "begin the cluster with an empty directory; a node's data cannot be taken "
-                    + "into one yet")
-        }
+    }
+
+    /// Whether a node has written there.
+    private static func hasData(_ directory: String) -> Bool {
+        names(in: directory).contains { $0.hasSuffix(".seg") || $0.hasSuffix(".snap") }
+    }
+
+    private static func lostFile(_ directory: String) -> ThalwegError {
+        ThalwegError(
+            .logDamaged,
+            "'\(directory)' has the log of a cluster's node, and its \(ClusterFile.name) is gone",
+            advice: "remove this node from its cluster and add it anew with an empty directory")
     }
 
     private static func names(in directory: String) -> [String] {

@@ -11,6 +11,8 @@ struct ClusterFile: Sendable, Hashable {
 
     /// How far the node has come.
     enum State: String, Codable, Sendable {
+        /// Its data is that of a node that stood alone, and becomes the cluster's first snapshot.
+        case adopting
         /// Its log begins with itself as the only member, when it is made.
         case founding
         /// It asks those of `through` to let it in.

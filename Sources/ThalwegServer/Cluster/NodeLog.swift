@@ -53,15 +53,27 @@ struct OpenedNodeLog {
     let entries: LogReader?
     let warnings: [RecoveryWarning]
 
+    /// Of a node that stands alone.
+    init(_ opened: OpenedLog) {
+        log = opened.log
+        snapshot = opened.snapshot
+        entries = opened.entries
+        warnings = opened.warnings
+    }
+
+    /// Of a node of a cluster.
+    init(_ opened: OpenedReplicatedLog) {
+        log = opened.log
+        snapshot = opened.snapshot
+        entries = nil
+        warnings = opened.warnings
+    }
+
     /// - Throws: what `LocalLog.open` and `ReplicatedLog.open` throw.
     init(_ options: ServerOptions) throws(ThalwegError) {
         guard let cluster = options.cluster else {
-            let opened = try LocalLog.open(
-                directory: options.dataDirectory, options: options.log)
-            log = opened.log
-            snapshot = opened.snapshot
-            entries = opened.entries
-            warnings = opened.warnings
+            self.init(
+                try LocalLog.open(directory: options.dataDirectory, options: options.log))
             return
         }
         var logOptions = ReplicatedLogOptions(
@@ -70,12 +82,9 @@ struct OpenedNodeLog {
         logOptions.replica = cluster.replica
         logOptions.maximumUncommittedBytes = options.log.maximumQueuedBytes
         logOptions.stopMilliseconds = cluster.stopMilliseconds
-        let opened = try ReplicatedLog.open(
-            directory: options.dataDirectory, options: logOptions,
-            transport: cluster.makeTransport)
-        log = opened.log
-        snapshot = opened.snapshot
-        entries = nil
-        warnings = opened.warnings
+        self.init(
+            try ReplicatedLog.open(
+                directory: options.dataDirectory, options: logOptions,
+                transport: cluster.makeTransport))
     }
 }

@@ -26,12 +26,13 @@ extension Server {
     private static func startUndamaged(
         _ configuration: ServerConfiguration, logger: Logger
     ) async throws(ThalwegError) -> Server {
-        guard let file = try await ClusterDirectory.resolve(configuration) else {
+        guard var file = try await ClusterDirectory.resolve(configuration) else {
             return try await start(configuration.options, logger: logger)
         }
         var options = configuration.options
         options.listen = file.listen
         options.tls = file.clientTLS
+        if file.state == .adopting { file = try await Adoption.finish(file, options, logger) }
         let network = try await network(file, configuration, logger)
         options.cluster = clusterOptions(file, configuration.cluster, network)
         let server: Server
@@ -122,12 +123,13 @@ extension Server {
         return cluster
     }
 
-    /// A founder is a member once its log is there; who joins has to be let in.
+    /// A founder is a member once its log is there, one that adopts from the start; who joins has to
+    /// be let in.
     private func beMember(
         _ file: ClusterFile, _ directory: String, _ logger: Logger
     ) throws(ThalwegError) {
         switch file.state {
-        case .member: return
+        case .member, .adopting: return
         case .founding:
             var file = file
             file.state = .member

@@ -17,7 +17,7 @@ extension Setting {
             get: { $0.cluster.advertiseClients }, set: { $0.cluster.advertiseClients = $1 }),
         flag(
             "cluster.init", \.cluster.founds,
-            "Make an empty data directory the first node of a new cluster."),
+            "Make the data directory the first node of a new cluster; what is in it stays."),
         Setting(
             key: "cluster.join",
             summary: "Make an empty data directory a node of the cluster of these nodes: their "

@@ -3,7 +3,11 @@ import ThalwegServer
 
 struct ClusterInit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Make an empty data directory the first node of a cluster.")
+        commandName: "init", abstract: "Make a data directory the first node of a cluster.",
+        discussion: """
+            An empty one, or that of a node that stood alone and does not run: its data becomes the \
+            cluster's when it is served.
+            """)
 
     @OptionGroup var flags: ClusterDirectoryFlags
 

@@ -103,8 +103,12 @@ final class RealCluster {
     func settled(_ condition: @escaping (ClusterInfo) -> Bool) async throws -> Int {
         try await eventually("the cluster is as it should be") {
             for number in servers.keys.sorted() {
-                let info = try await info(number)
-                if info.role == .leader, condition(info) { return number }
+                do {
+                    let info = try await info(number)
+                    if info.role == .leader, condition(info) { return number }
+                } catch let error as ThalwegError where error.code == .connectionLost {
+                    // A node that takes over another's state lets its clients come back.
+                }
             }
             return nil
         }
