@@ -131,6 +131,114 @@ struct ClusterTests {
         }
     }
 
+    @Test func theNodesAreRecordsOnEveryNode() async throws {
+        try await withCluster { cluster in
+            let (leader, client) = try await cluster.writer()
+            for id in cluster.nodes {
+                let rows = try await eventually("node \(id) tells of all") {
+                    try await cluster.asking(id) { try await Self.nodes($0) }.flatMap { rows in
+                        // What a node says of itself comes when it has been asked.
+                        rows.count == 3 && rows.values.allSatisfy { $0["version"] != .string("") }
+                            ? rows : nil
+                    }
+                }
+                for member in cluster.founders.members {
+                    let row = try #require(rows["\(member.id)"])
+                    #expect(row["role"] == .string(member.id == leader ? "leader" : "voter"))
+                    #expect(row["state"] == .string("serving"))
+                    #expect(row["address"] == .string(member.address))
+                    #expect(row["client_address"] == .string(member.clientAddress))
+                    #expect(row["version"] == .string(serverVersion))
+                    #expect(row["heard"] != .null)
+                    for index in ["commit_index", "applied_index", "disk_index"] {
+                        guard case .unsigned(let value)? = row[index] else {
+                            Issue.record("\(index) of node \(member.id)")
+                            continue
+                        }
+                        #expect(value > 0, "\(index) of node \(member.id)")
+                    }
+                    guard case .unsigned(let lag)? = row["lag_entries"] else { continue }
+                    #expect(lag < 1_000)
+                }
+            }
+            try await client.close()
+        }
+    }
+
+    /// Who watches at one node hears that another cannot be reached, and who leads next.
+    @Test func theNodesCanBeWatchedAnywhere() async throws {
+        try await withCluster { cluster in
+            let leader = try await cluster.leader()
+            let away = try #require(cluster.followers(of: leader).first)
+            let place = try #require(cluster.followers(of: leader).last)
+            let reader = try await eventually("the topic is there") {
+                let reader = try await cluster.reader(place)
+                return try? (reader, await reader.topic("thalweg.nodes"))
+            }
+            let feed = try await reader.0.subscribe(reader.1, from: .start)
+            cluster.network.isolate(away)
+            var states: [String: Value] = [:]
+            while states["\(away)"] != .string("unreachable") {
+                let delivery = try #require(try await feed.next())
+                for change in try delivery.changes() {
+                    guard case .string(let node) = change.key, let row = change.row else {
+                        continue
+                    }
+                    states[node] = try reader.1.values(of: row)[1]
+                }
+            }
+            #expect(states["\(leader)"] == .string("serving"))
+            cluster.network.isolate(away, false)
+            while states["\(away)"] != .string("serving") {
+                let delivery = try #require(try await feed.next())
+                for change in try delivery.changes() {
+                    guard case .string(let node) = change.key, let row = change.row else {
+                        continue
+                    }
+                    states[node] = try reader.1.values(of: row)[1]
+                }
+            }
+            try await reader.0.close()
+        }
+    }
+
+    /// A node that knows of no leader tells what it has.
+    @Test func theNodesAreReadWhereNobodyLeads() async throws {
+        try await withCluster { cluster in
+            let (leader, client) = try await cluster.writer()
+            _ = try await eventually("all are told") {
+                let rows = try await Self.nodes(client)
+                return rows.count == 3 ? true : nil
+            }
+            let follower = try #require(cluster.followers(of: leader).first)
+            _ = try await eventually("they are there") {
+                try await cluster.asking(follower) { try await Self.nodes($0) }.flatMap {
+                    $0.count == 3 ? true : nil
+                }
+            }
+            for id in cluster.followers(of: follower) { await cluster.stop(id) }
+            let reader = try await cluster.reader(follower)
+            _ = try await eventually("it misses the leader") {
+                try await reader.status()["leader_known"] == 0 ? true : nil
+            }
+            #expect(try await Self.nodes(reader).count == 3)
+            try await reader.close()
+        }
+    }
+
+    /// The records of `thalweg.nodes` by key, each with its values by field.
+    static func nodes(_ client: ThalwegClient) async throws -> [String: [String: Value]] {
+        let topic = try await client.topic("thalweg.nodes")
+        let names = topic.definition.schema?.fields.map(\.name) ?? []
+        var nodes: [String: [String: Value]] = [:]
+        for record in try await client.scan(topic).records {
+            guard case .string(let node) = record.key else { continue }
+            nodes[node] = Dictionary(
+                uniqueKeysWithValues: zip(names, try topic.values(of: record.row)))
+        }
+        return nodes
+    }
+
     @Test func aClusterOfOneServesLikeANodeAlone() async throws {
         try await withCluster(1) { cluster in
             let (id, client) = try await cluster.writer()

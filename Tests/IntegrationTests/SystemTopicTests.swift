@@ -19,6 +19,20 @@ import ThalwegWire
         }
     }
 
+    @Test func aNodeAloneIsARecord() async throws {
+        try await withServer { server in
+            let client = try await server.connect(.readOnly)
+            let topic = try await client.topic("thalweg.nodes")
+            let records = try await client.scan(topic).records
+            let values = try fields(topic, try #require(records.first).row)
+            #expect(records.count == 1 && records[0].key == .string("0"))
+            #expect(values["role"] == .string("alone") && values["state"] == .string("serving"))
+            #expect(values["version"] == .string(serverVersion))
+            #expect(values["lag_entries"] == .unsigned(0))
+            try await client.close()
+        }
+    }
+
     @Test func connectionsAreRecords() async throws {
         try await withServer { server in
             let gps = try await server.connect(.named("gps"))

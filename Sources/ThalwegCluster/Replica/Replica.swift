@@ -72,6 +72,8 @@ package final class Replica {
     private var toldLeader = NodeID.none
     /// When a message of the one who leads came.
     package private(set) var leaderHeardAt: UInt64?
+    /// When each member's last message came.
+    private(set) var heardAt: [NodeID: UInt64] = [:]
     /// The members did not name it when it was told.
     private var isToldLeaderUnknown = false
     private var coreDeadline: UInt64 = 0
@@ -164,6 +166,7 @@ package final class Replica {
                 advice: "empty its data directory and add it as a new node")
         }
         if sender == core.leader { leaderHeardAt = time }
+        if core.membership[sender] != nil { heardAt[sender] = time }
         if isDiskFull { try giveWayForRoom() }
         refreshDeadline()
     }

@@ -19,6 +19,8 @@ public struct ReplicaStanding: Sendable, Hashable {
     public var isTransferring: Bool
     /// On a leader: up to where each member has the log on its disk, as far as known.
     public var matchIndices: [NodeID: UInt64]
+    /// Milliseconds since each other member was heard, where it ever was.
+    public var silences: [NodeID: UInt64]
 }
 
 extension ReplicatedLog {
@@ -37,8 +39,9 @@ extension ReplicatedLog {
                 }
                 answer(.success(standing))
             }
-        }) { (replica) throws(ThalwegError) in
-            box.standing.withLock { $0 = ReplicaStanding(replica) }
+        }) { [clock] (replica) throws(ThalwegError) in
+            let now = clock()
+            box.standing.withLock { $0 = ReplicaStanding(replica, time: now) }
         }
     }
 
@@ -64,7 +67,7 @@ extension ReplicatedLog {
 }
 
 extension ReplicaStanding {
-    init(_ replica: Replica) {
+    init(_ replica: Replica, time: UInt64) {
         let core = replica.core
         role = core.role
         term = core.term
@@ -75,6 +78,7 @@ extension ReplicaStanding {
         membership = core.membership
         isMembershipPending = core.isMembershipPending
         isTransferring = core.isTransferring
+        silences = replica.heardAt.mapValues { time - min($0, time) }
         matchIndices = [:]
         guard core.role == .leader else { return }
         for member in core.membership.members {

@@ -22,6 +22,12 @@ enum ClusterCall {
             own, others: Set([clients.authority, nodes.authority]).subtracting([""]).sorted())
     }
 
+    /// What a node answered, and which version of the server it runs.
+    struct Answer<Reply: Sendable>: Sendable {
+        let reply: Reply
+        let serverVersion: String
+    }
+
     /// The cluster as the first of `addresses` that answers knows it. Throws the last one's error.
     static func status(
         of addresses: [String], _ tls: TLSOpening?
@@ -42,12 +48,20 @@ enum ClusterCall {
     static func ask<Reply: Message>(
         _ address: String, _ message: some Message, _ reply: Reply.Type, _ tls: TLSOpening?
     ) async throws(ThalwegError) -> Reply {
+        try await call(address, message, reply, tls, within: timeout).reply
+    }
+
+    /// As ``ask(_:_:_:_:)``.
+    static func call<Reply: Message>(
+        _ address: String, _ message: some Message, _ reply: Reply.Type, _ tls: TLSOpening?,
+        within patience: TimeAmount
+    ) async throws(ThalwegError) -> Answer<Reply> {
         let target = try ListenAddress(address)
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let frame = try Frame.bytes(message, requestID: Handler.requestID)
-        let promise = loop.makePromise(of: [UInt8].self)
+        let promise = loop.makePromise(of: Handler.Received.self)
         let bootstrap = ClientBootstrap(group: loop)
-            .connectTimeout(.seconds(3))
+            .connectTimeout(min(.seconds(3), patience))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     // A Unix socket is plain always.
@@ -55,7 +69,7 @@ enum ClusterCall {
                         try tls?.secure(channel, host: host)
                     }
                     try channel.pipeline.syncOperations.addHandler(
-                        Handler(frame, Reply.frameType, address, promise))
+                        Handler(frame, Reply.frameType, address, patience, promise))
                 }
             }
         do {
@@ -72,17 +86,18 @@ enum ClusterCall {
             promise.fail(error)
             throw error
         }
-        let payload: [UInt8]
+        let received: Handler.Received
         do {
-            payload = try await promise.futureResult.get()
+            received = try await promise.futureResult.get()
         } catch let error as ThalwegError {
             throw error
         } catch {
             throw ThalwegError(.connectionLost, "the request to \(address) failed: \(error)")
         }
-        return try payload.withUnsafeBytes { bytes in
+        let decoded = try received.payload.withUnsafeBytes { bytes in
             Result { () throws(ThalwegError) in try Reply(bytes) }
         }.get()
+        return Answer(reply: decoded, serverVersion: received.serverVersion)
     }
 
     /// HELLO, the request when it is welcomed, and the answer's payload for the promise.
@@ -92,16 +107,24 @@ enum ClusterCall {
 
         static let requestID: UInt32 = 2
 
+        struct Received: Sendable {
+            let payload: [UInt8]
+            let serverVersion: String
+        }
+
         private let request: [UInt8]
         private let expected: FrameType
         private let address: String
-        private var promise: EventLoopPromise<[UInt8]>?
+        private let patience: TimeAmount
+        private var promise: EventLoopPromise<Received>?
+        private var serverVersion = ""
         private var partial: [UInt8] = []
 
         init(
             _ request: [UInt8], _ expected: FrameType, _ address: String,
-            _ promise: EventLoopPromise<[UInt8]>
+            _ patience: TimeAmount, _ promise: EventLoopPromise<Received>
         ) {
+            self.patience = patience
             self.request = request
             self.expected = expected
             self.address = address
@@ -110,7 +133,7 @@ enum ClusterCall {
 
         func channelActive(context: ChannelHandlerContext) {
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-            context.eventLoop.scheduleTask(in: ClusterCall.timeout) {
+            context.eventLoop.scheduleTask(in: patience) {
                 let (handler, context) = bound.value
                 handler.finish(
                     .failure(ThalwegError(.timedOut, "\(handler.address) did not answer in time")),
@@ -159,8 +182,14 @@ enum ClusterCall {
         ) throws(ThalwegError) {
             switch (frame.header.type, frame.header.requestID) {
             case (.error, _): throw try ErrorMessage(frame.payload).error
-            case (.welcome, 1): send(request, context)
-            case (expected, Self.requestID): finish(.success(Array(frame.payload)), context)
+            case (.welcome, 1):
+                serverVersion = try Welcome(frame.payload).serverVersion
+                send(request, context)
+            case (expected, Self.requestID):
+                finish(
+                    .success(
+                        Received(payload: Array(frame.payload), serverVersion: serverVersion)),
+                    context)
             default:
                 throw ThalwegError(
                     .invalidFrame, "\(address) answers with frame type \(frame.header.rawType)",
@@ -174,7 +203,7 @@ enum ClusterCall {
         }
 
         private func finish(
-            _ result: Result<[UInt8], any Error>, _ context: ChannelHandlerContext
+            _ result: Result<Received, any Error>, _ context: ChannelHandlerContext
         ) {
             guard let promise else { return }
             self.promise = nil

@@ -1,5 +1,6 @@
 public import ThalwegCluster
 public import ThalwegModel
+package import ThalwegTLS
 
 /// What a node needs to take part in a cluster.
 public struct ClusterOptions: Sendable {
@@ -21,6 +22,8 @@ public struct ClusterOptions: Sendable {
     /// How often a leader has the state of a topic compared between the nodes.
     public var checkMilliseconds: Int64 = 10_000
     public var makeTransport: MakeTransport
+    /// How this node speaks to the others' listeners for clients; `nil` without TLS.
+    package var calls: TLSOpening?
 
     public init(
         cluster: UInt64, newNode: NodeID, founders: Membership? = nil,

@@ -29,7 +29,7 @@ struct Refetch {
     init?(_ configuration: ServerConfiguration, _ damage: ThalwegError, _ logger: Logger) {
         guard damage.code == .logDamaged,
             let file = try? ClusterFile.load(from: configuration.options.dataDirectory),
-            file.state != .founding
+            ![.founding, .adopting].contains(file.state)
         else { return nil }
         self.file = file
         self.configuration = configuration
@@ -98,6 +98,7 @@ struct Refetch {
     private func askOthers(_ addresses: [String]) async throws(ThalwegError) -> ClusterInfo {
         let patience = Duration.milliseconds(
             max(5_000, 10 * configuration.cluster.electionMilliseconds))
+        let tls = try ClusterCall.tls(clients: file.clientTLS, nodes: file.certificates)
         let clock = ContinuousClock()
         let end = clock.now + patience
         let (clients, nodes) = (configuration.options.tls, configuration.cluster.certificates)

@@ -34,9 +34,11 @@ extension Server {
         options.tls = file.clientTLS
         if file.state == .adopting { file = try await Adoption.finish(file, options, logger) }
         let network = try await network(file, configuration, logger)
-        options.cluster = clusterOptions(file, configuration.cluster, network)
+        var cluster = clusterOptions(file, configuration.cluster, network)
         let server: Server
         do throws(ThalwegError) {
+            cluster.calls = try ClusterCall.tls(clients: file.clientTLS, nodes: file.certificates)
+            options.cluster = cluster
             server = try await start(options, logger: logger)
         } catch {
             network.stop()
@@ -50,7 +52,8 @@ extension Server {
             ])
         do throws(ThalwegError) {
             if let tls = network.tls { server.keep([tls.accepting, tls.opening]) }
-            try server.beMember(file, options.dataDirectory, logger)
+            if let calls = cluster.calls { server.keep([calls]) }
+            try server.beMember(file, options.dataDirectory, cluster.calls, logger)
         } catch {
             await server.stop()
             throw error
@@ -126,7 +129,7 @@ extension Server {
     /// A founder is a member once its log is there, one that adopts from the start; who joins has to
     /// be let in.
     private func beMember(
-        _ file: ClusterFile, _ directory: String, _ logger: Logger
+        _ file: ClusterFile, _ directory: String, _ tls: TLSOpening?, _ logger: Logger
     ) throws(ThalwegError) {
         switch file.state {
         case .member, .adopting: return
@@ -135,8 +138,6 @@ extension Server {
             file.state = .member
             try file.save(to: directory)
         case .joining, .catchingUp:
-            let tls = try ClusterCall.tls(clients: file.clientTLS, nodes: file.certificates)
-            if let tls { keep([tls]) }
             let joining = Joining(directory: directory, tls: tls, logger: logger)
             accompany(Task { await joining.run(file) })
         }

@@ -35,7 +35,7 @@ extension ClientConnection {
         let system = node.system.named(request.topic)
         if let system { node.system.freshen(system) { _ in } }
         partition.loop.execute { [self] in
-            if system != nil, let refusal = partition.leadership.refusal {
+            if let system, !system.isOfCluster, let refusal = partition.leadership.refusal {
                 forgetSubscription(number)
                 return refuse(refusal, requestID)
             }

@@ -4,6 +4,10 @@ import ThalwegModel
 enum SystemTopic: String, CaseIterable, Sendable {
     case connections = "thalweg.connections"
     case topics = "thalweg.topics"
+    case nodes = "thalweg.nodes"
+
+    /// A node that does not lead serves it too, with what the leader wrote.
+    var isOfCluster: Bool { self == .nodes }
 
     /// Bytes of a text in their rows; longer ones are cut.
     static let textBytes = 255
@@ -11,7 +15,7 @@ enum SystemTopic: String, CaseIterable, Sendable {
     private var keyKind: KeyKind {
         switch self {
         case .connections: .u64
-        case .topics: .string
+        case .topics, .nodes: .string
         }
     }
 
@@ -30,6 +34,14 @@ enum SystemTopic: String, CaseIterable, Sendable {
                 Field("memory_bytes", .scalar(.u64)), Field("writes", .scalar(.u64)),
                 Field("last_offset", .scalar(.u64)), Field("oldest_offset", .scalar(.u64)),
                 Field("subscriptions", .scalar(.u32)),
+            ]
+        case .nodes:
+            [
+                Field("role", text), Field("state", text), Field("address", text),
+                Field("client_address", text), Field("version", text),
+                Field("commit_index", .scalar(.u64)), Field("applied_index", .scalar(.u64)),
+                Field("disk_index", .scalar(.u64)), Field("lag_entries", .scalar(.u64)),
+                Field("heard", .optional(.scalar(.timestamp))),
             ]
         }
     }

@@ -3,13 +3,15 @@
 //   GET, SCAN, COUNT ──► older than a second? ──► gather ──► an epoch of the system's own source
 //   a subscriber is there ──► once a second ─────────┘        (only the difference is logged)
 //
-// While nobody looks nothing is gathered and nothing is written. In a cluster they tell of the node
-// that leads, which alone can write them, and are read there.
+// While nobody looks nothing is gathered and nothing is written. In a cluster the node that leads
+// alone can write them. Two tell of that node, and are read there; `thalweg.nodes` tells of all and
+// is read anywhere: a node that follows asks the leader to gather (`SystemTopics+Nodes.swift`).
 //
 // On the catalog's loop, but for what says otherwise.
 import Logging
 import NIOCore
 import Synchronization
+import ThalwegCluster
 import ThalwegEngine
 import ThalwegModel
 import ThalwegWire
@@ -20,16 +22,19 @@ final class SystemTopics: @unchecked Sendable {
     /// They are as old as this at most when they are read, in microseconds.
     private static let age: Int64 = 1_000_000
 
-    private unowned let node: Node
-    private let logger: Logger
+    unowned let node: Node
+    let logger: Logger
     // Read by any thread; 0 until the topic is there.
     private let connections = Atomic<UInt32>(0)
     private let topics = Atomic<UInt32>(0)
+    private let nodes = Atomic<UInt32>(0)
 
     // On the catalog's loop only:
     private var source = SourceID.none
     private var layouts: [SystemTopic: RowLayout] = [:]
     private var refreshedAt: [SystemTopic: Int64] = [:]
+    /// What answers of other nodes said of them, for as long as this node leads.
+    var told: [NodeID: NodeTold] = [:]
     /// Who waits for a refresh that is under way.
     private var waiting: [SystemTopic: [@Sendable (ThalwegError?) -> Void]] = [:]
 
@@ -67,6 +72,7 @@ final class SystemTopics: @unchecked Sendable {
         catalog.loop.assertInEventLoop()
         // Another node's rows are nobody's until they are refreshed.
         refreshedAt = [:]
+        told = [:]
         catalog.claim(name: SystemTopics.sourceName, isShared: true, 0) { [self] result in
             switch result {
             case .success(let held):
@@ -106,10 +112,11 @@ final class SystemTopics: @unchecked Sendable {
         logger.warning("no system topics", metadata: ["reason": "\(error)"])
     }
 
-    private func id(_ topic: SystemTopic) -> TopicID {
+    func id(_ topic: SystemTopic) -> TopicID {
         switch topic {
         case .connections: TopicID(connections.load(ordering: .relaxed))
         case .topics: TopicID(topics.load(ordering: .relaxed))
+        case .nodes: TopicID(nodes.load(ordering: .relaxed))
         }
     }
 
@@ -117,6 +124,7 @@ final class SystemTopics: @unchecked Sendable {
         switch topic {
         case .connections: connections.store(id.rawValue, ordering: .relaxed)
         case .topics: topics.store(id.rawValue, ordering: .relaxed)
+        case .nodes: nodes.store(id.rawValue, ordering: .relaxed)
         }
     }
 
@@ -128,19 +136,20 @@ final class SystemTopics: @unchecked Sendable {
         case 0: nil
         case connections.load(ordering: .relaxed): .connections
         case topics.load(ordering: .relaxed): .topics
+        case nodes.load(ordering: .relaxed): .nodes
         default: nil
         }
     }
 
-    /// Calls back when the topic is no older than a second, or with `not_leader`. Callable from any
-    /// thread.
+    /// Calls back when the topic is no older than a second, or with `not_leader`; one of the cluster
+    /// may be older where the leader cannot be asked. Callable from any thread.
     func freshen(_ topic: SystemTopic, _ done: @escaping @Sendable (ThalwegError?) -> Void) {
         node.catalog.loop.execute { [self] in refresh(topic, done) }
     }
 
     private func refreshWatched() {
-        guard node.catalog.leadership.term != nil else { return }
-        for topic in SystemTopic.allCases {
+        let leads = node.catalog.leadership.term != nil
+        for topic in SystemTopic.allCases where leads || topic.isOfCluster {
             let id = self.id(topic)
             let partition = node.partition(id)
             partition.loop.execute { [self] in
@@ -152,7 +161,8 @@ final class SystemTopics: @unchecked Sendable {
     private func refresh(
         _ topic: SystemTopic, _ done: @escaping @Sendable (ThalwegError?) -> Void
     ) {
-        if let refusal = node.catalog.leadership.refusal { return done(refusal) }
+        let refusal = node.catalog.leadership.refusal
+        if let refusal, !topic.isOfCluster { return done(refusal) }
         if waiting[topic] != nil {
             waiting[topic]?.append(done)
             return
@@ -164,26 +174,28 @@ final class SystemTopics: @unchecked Sendable {
         }
         refreshedAt[topic] = now
         waiting[topic] = [done]
+        if refusal != nil { return askLeader(for: topic) }
         switch topic {
         case .connections: write(topic, connectionRows())
         case .topics: gatherTopics(node.loops[...], [])
+        case .nodes: gatherNodes()
         }
     }
 
-    private func refreshed(_ topic: SystemTopic, _ error: ThalwegError?) {
+    func refreshed(_ topic: SystemTopic, _ error: ThalwegError?) {
         if let error {
             logger.debug(
                 "a system topic is not refreshed",
                 metadata: ["topic": "\(topic.rawValue)", "reason": "\(error)"])
         }
         for done in waiting.removeValue(forKey: topic) ?? [] {
-            done(node.catalog.leadership.refusal)
+            done(topic.isOfCluster ? nil : node.catalog.leadership.refusal)
         }
     }
 
     // MARK: Gathering
 
-    private struct Row: Sendable {
+    struct Row: Sendable {
         let key: [UInt8]
         let values: [Value]
     }
@@ -232,7 +244,7 @@ final class SystemTopics: @unchecked Sendable {
 
     // MARK: Writing
 
-    private func write(_ topic: SystemTopic, _ rows: [Row]) {
+    func write(_ topic: SystemTopic, _ rows: [Row]) {
         let id = self.id(topic)
         guard let layout = layouts[topic] else {
             return refreshed(topic, ThalwegError(.unknownTopic, "there is no such topic yet"))
