@@ -76,6 +76,61 @@ struct ClusterClientTests {
         }
     }
 
+    /// The past is waited for as the present is: by the offset that the answer must have, and by the
+    /// places that the question names.
+    @Test func whoAsksForThePastWaitsUntilTheNodeHasIt() async throws {
+        try await withCluster { cluster in
+            let writer = try await cluster.client(.named("writer"))
+            let events = try await writer.topic(Stream.definition())
+            let first = try await writer.put(events, "k", "1").offset
+            _ = try await cluster.hashes(events.name, at: first)
+            let behind = try #require(cluster.followers(of: try await cluster.leader()).first)
+            cluster.network.isolate(behind)
+            var last = first
+            for number in 2...5 { last = try await writer.put(events, "k", "\(number)").offset }
+
+            let raw = try RawConnection(try cluster.server(behind).address)
+            try raw.greet()
+            let id = events.id
+            let requests: [any Message] = [
+                HistoryRequest(id, notBefore: last),
+                HistoryRequest(id, until: .offset(last)),
+                DifferenceRequest(id, from: .earliest, until: .newest, notBefore: last),
+                DifferenceRequest(id, from: .offset(first), until: .offset(last)),
+                StateRequest(id, at: .newest, notBefore: last),
+                StateRequest(id, at: .offset(last)),
+            ]
+            for (number, request) in requests.enumerated() {
+                try raw.send(try Frame.bytes(request, requestID: UInt32(number) + 2))
+            }
+            try raw.send(Frame.bytes(StatusRequest(), requestID: 1))
+            // All of them wait for what the node has not got yet.
+            #expect(try raw.receive()?.requestID == 1)
+            cluster.network.isolate(behind, false)
+            var answers: [UInt32: FrameType?] = [:]
+            while answers.count < requests.count {
+                let frame = try #require(try raw.receive())
+                answers[frame.requestID] = frame.type
+            }
+            #expect(
+                answers == [
+                    2: .historyPage, 3: .historyPage, 4: .differencePage, 5: .differencePage,
+                    6: .statePage, 7: .statePage,
+                ])
+            let reader = try await cluster.reader(behind)
+            #expect(try await reader.history(events, notBefore: last).changes.count == 5)
+            #expect(
+                try await reader.difference(
+                    events, from: .offset(first), until: .offset(last), notBefore: last
+                ).map { $0.row.map { String(decoding: $0, as: UTF8.self) } } == ["5"])
+            #expect(
+                try await reader.scan(events, at: .offset(last), notBefore: last).records.count
+                    == 1)
+            try await reader.close()
+            try await writer.close()
+        }
+    }
+
     @Test func whoseNodeStaysBehindGoesOnElsewhere() async throws {
         try await withCluster { cluster in
             let (behind, topic, last, writer) = try await leaveBehind(cluster)

@@ -14,16 +14,18 @@ extension Vector {
                 HistoryRequest(
                     TopicID(4), after: .offset(Offset(91)), until: .newest, limit: 100,
                     key: try Key.u64(17).encoded(), filter: "health < 20", fields: 0b10,
-                    includesPrevious: true),
+                    includesPrevious: true, notBefore: Offset(95)),
                 [
-                    ("topic", "4"), ("after", "offset 91"), ("until", "newest"),
+                    ("topic", "4"), ("not_before", "95"), ("after", "offset 91"),
+                    ("until", "newest"),
                     ("limit", "100"), ("key", "17"), ("filter", "health < 20"), ("fields", "2"),
                     ("includes_previous", "true"),
                 ]),
             try message(
                 "history", "history_of_all", id: 61, HistoryRequest(TopicID(4)),
                 [
-                    ("topic", "4"), ("after", "earliest"), ("until", "newest"), ("limit", "0"),
+                    ("topic", "4"), ("not_before", "0"), ("after", "earliest"), ("until", "newest"),
+                    ("limit", "0"),
                     ("key", ""), ("filter", ""), ("fields", "18446744073709551615"),
                     ("includes_previous", "false"),
                 ]),
@@ -34,14 +36,16 @@ extension Vector {
                     from: .time(Timestamp(microseconds: 1_700_000_000_000_000)),
                     until: .offset(Offset(93))),
                 [
-                    ("topic", "4"), ("from", "time 1700000000000000"), ("until", "offset 93"),
+                    ("topic", "4"), ("not_before", "0"), ("from", "time 1700000000000000"),
+                    ("until", "offset 93"),
                     ("filter", ""), ("fields", "18446744073709551615"),
                 ]),
             try message(
                 "history", "state_of_keys", id: 63,
                 StateRequest(TopicID(4), at: .offset(Offset(91)), keys: [.u64(17), .u64(18)]),
                 [
-                    ("topic", "4"), ("at", "offset 91"), ("filter", ""), ("limit", "0"),
+                    ("topic", "4"), ("not_before", "0"), ("at", "offset 91"), ("filter", ""),
+                    ("limit", "0"),
                     ("resume_token", ""), ("count", "2"), ("keys", "17 18"),
                 ]),
             try message(
@@ -50,7 +54,8 @@ extension Vector {
                     TopicID(4), at: .earliest, filter: "health < 20", limit: 50,
                     resumeToken: [1, 91, 0, 0, 0, 0, 0, 0, 0]),
                 [
-                    ("topic", "4"), ("at", "earliest"), ("filter", "health < 20"),
+                    ("topic", "4"), ("not_before", "0"), ("at", "earliest"),
+                    ("filter", "health < 20"),
                     ("limit", "50"), ("resume_token", "015b00000000000000"), ("count", "0"),
                 ]),
         ]

@@ -23,18 +23,19 @@ extension ThalwegClient {
     /// - Parameters:
     ///   - fields: bit n: field n is wanted; updates of others only are left out.
     ///   - limit: changes wanted at most; a page may have fewer, even none, and go on.
+    ///   - notBefore: the node answers when it has this offset; see ``get(_:_:notBefore:)``.
     /// - Throws: `no_history` where the topic keeps none, `too_old` where it begins later.
     public func history(
         _ topic: Topic, after: HistoryPoint = .earliest, until: HistoryPoint = .newest,
         key: Key? = nil, filter: String = "", fields: UInt64 = .max, limit: Int = 1_000,
-        includePrevious: Bool = false
+        includePrevious: Bool = false, notBefore: Offset = .start
     ) async throws(ThalwegError) -> HistoryPage {
         let known = try await resolve(topic)
         let answer = try await ask(
             HistoryRequest(
                 known.info.id, after: after, until: until, limit: UInt32(clamping: limit),
                 key: try key?.encoded() ?? [], filter: filter, fields: fields,
-                includesPrevious: includePrevious),
+                includesPrevious: includePrevious, notBefore: notBefore),
             expecting: .historyPage, kind: .repeatable)
         return try HistoryPage(answer.payload, known.info.definition.keyKind)
     }
@@ -45,7 +46,7 @@ extension ThalwegClient {
     /// - Throws: `no_history`; `too_old` where the history begins later, or ends before it begins.
     public func difference(
         _ topic: Topic, from: HistoryPoint, until: HistoryPoint = .newest, filter: String = "",
-        fields: UInt64 = .max
+        fields: UInt64 = .max, notBefore: Offset = .start
     ) async throws(ThalwegError) -> [Change] {
         let known = try await resolve(topic)
         var sum = NetChanges(topic, fields: fields)
@@ -53,7 +54,8 @@ extension ThalwegClient {
         while true {
             let answer = try await ask(
                 DifferenceRequest(
-                    known.info.id, from: from, until: until, filter: filter, fields: fields),
+                    known.info.id, from: from, until: until, filter: filter, fields: fields,
+                    notBefore: notBefore),
                 expecting: .differencePage, kind: .repeatable)
             let page = try HistoryPage(answer.payload, known.info.definition.keyKind)
             for change in page.changes { sum.add(change) }
@@ -70,12 +72,12 @@ extension ThalwegClient {
     ///
     /// - Throws: `no_history`, `too_old`; `not_yet` for an offset that is not there yet.
     public func get(
-        _ topic: Topic, many keys: [Key], at point: HistoryPoint
+        _ topic: Topic, many keys: [Key], at point: HistoryPoint, notBefore: Offset = .start
     ) async throws(ThalwegError) -> StoredRecords {
         guard !keys.isEmpty else { return StoredRecords(applied: .start, records: []) }
         let known = try await resolve(topic)
         let page = try await state(
-            try StateRequest(known.info.id, at: point, keys: keys), known)
+            try StateRequest(known.info.id, at: point, keys: keys, notBefore: notBefore), known)
         return StoredRecords(applied: page.applied, records: page.records)
     }
 
@@ -85,13 +87,13 @@ extension ThalwegClient {
     /// A record that changes between two pages may come again, as it was at the same offset.
     public func scan(
         _ topic: Topic, at point: HistoryPoint, filter: String = "", limit: Int = 1_000,
-        resumeToken: [UInt8] = []
+        resumeToken: [UInt8] = [], notBefore: Offset = .start
     ) async throws(ThalwegError) -> ScanPage {
         let known = try await resolve(topic)
         let page = try await state(
             StateRequest(
                 known.info.id, at: point, filter: filter, limit: UInt32(clamping: limit),
-                resumeToken: resumeToken), known)
+                resumeToken: resumeToken, notBefore: notBefore), known)
         return ScanPage(
             applied: page.applied, records: page.records.compactMap { $0 },
             nextToken: page.nextToken)

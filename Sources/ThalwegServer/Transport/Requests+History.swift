@@ -3,14 +3,17 @@ import ThalwegEngine
 import ThalwegModel
 import ThalwegWire
 
-// HISTORY, DIFFERENCE and STATE_AT: answered on the topic's loop, a page at a time.
+// HISTORY, DIFFERENCE and STATE_AT: answered on the topic's loop, a page at a time, not before an
+// offset that the client names. A node that follows waits for the places in the history too: it
+// may be about to have them.
 extension ClientConnection {
     /// Bytes of changes or records in one page.
     private static var pageBytes: Int { 1 << 20 }
 
     func history(_ payload: UnsafeRawBufferPointer, _ requestID: UInt32) throws(ThalwegError) {
         let request = try HistoryRequest(payload)
-        onTopic(request.topic, requestID) { [self] partition throws(ThalwegError) in
+        past(request.topic, request.notBefore, [request.after, request.until], requestID) {
+            [self] partition throws(ThalwegError) in
             let query = HistoryQuery(
                 after: try partition.offset(of: request.after, in: request.topic),
                 until: try partition.offset(of: request.until, in: request.topic),
@@ -29,7 +32,8 @@ extension ClientConnection {
 
     func difference(_ payload: UnsafeRawBufferPointer, _ requestID: UInt32) throws(ThalwegError) {
         let request = try DifferenceRequest(payload)
-        onTopic(request.topic, requestID) { [self] partition throws(ThalwegError) in
+        past(request.topic, request.notBefore, [request.from, request.until], requestID) {
+            [self] partition throws(ThalwegError) in
             let query = HistoryQuery(
                 after: try partition.offset(of: request.from, in: request.topic),
                 until: try partition.offset(of: request.until, in: request.topic),
@@ -52,7 +56,8 @@ extension ClientConnection {
 
     func stateAt(_ payload: UnsafeRawBufferPointer, _ requestID: UInt32) throws(ThalwegError) {
         let request = try StateRequest(payload)
-        onTopic(request.topic, requestID) { [self] partition throws(ThalwegError) in
+        past(request.topic, request.notBefore, [request.point], requestID) {
+            [self] partition throws(ThalwegError) in
             let point = try partition.offset(of: request.point, in: request.topic)
             var writer = RecordsWriter()
             writer.begin(applied: point)
@@ -101,17 +106,23 @@ extension ClientConnection {
         send(writer.page(type, requestID: requestID))
     }
 
-    /// Calls `body` on the topic's loop; what it throws is the answer.
-    private func onTopic(
-        _ topic: TopicID, _ requestID: UInt32,
+    /// Calls `body` on the topic's loop when it has what the request names; what it throws is the
+    /// answer.
+    private func past(
+        _ topic: TopicID, _ notBefore: Offset, _ points: [HistoryPoint], _ requestID: UInt32,
         _ body: @escaping @Sendable (Partition) throws(ThalwegError) -> Void
     ) {
-        let loop = node.partition(topic)
-        loop.loop.execute { [self] in
-            do throws(ThalwegError) {
-                try body(loop.partition)
-            } catch {
-                refuse(error, requestID)
+        var last = Offset.start
+        for case .offset(let offset) in points { last = max(last, offset) }
+        let named = last
+        when(notBefore, of: topic, requestID) { [self] loop throws(ThalwegError) in
+            loop.whenReached(.after(named), of: topic) { [self] error in
+                do throws(ThalwegError) {
+                    if let error { throw error }
+                    try body(loop.partition)
+                } catch {
+                    refuse(error, requestID)
+                }
             }
         }
     }

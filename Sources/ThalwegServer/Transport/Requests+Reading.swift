@@ -83,7 +83,7 @@ extension ClientConnection {
     }
 
     /// Calls `body` on the topic's loop when `offset` is applied; what it throws is the answer.
-    private func when(
+    func when(
         _ offset: Offset, of topic: TopicID, _ requestID: UInt32,
         _ body: @escaping @Sendable (PartitionLoop) throws(ThalwegError) -> Void
     ) {

@@ -47,12 +47,14 @@ public enum HistoryPoint: Hashable, Sendable {
 /// Reads changes of a topic's history, answered by `historyPage`, whose payload is that of `changes`:
 /// where it is not *caught up*, the next page begins behind its resume offset.
 ///
-/// `u32 topic | point after | point until | u32 limit | array key | text filter | u64 fields |`
-/// `u8 flags (1 include previous)`
+/// `u32 topic | u64 not before | point after | point until | u32 limit | array key | text filter |`
+/// `u64 fields | u8 flags (1 include previous)`
 public struct HistoryRequest: Message {
     public static var frameType: FrameType { .history }
 
     public var topic: TopicID
+    /// The answer is from a state that has at least this offset.
+    public var notBefore: Offset
     public var after: HistoryPoint
     public var until: HistoryPoint
     /// Changes wanted at most; 0 for as many as fit.
@@ -67,9 +69,10 @@ public struct HistoryRequest: Message {
     public init(
         _ topic: TopicID, after: HistoryPoint = .earliest, until: HistoryPoint = .newest,
         limit: UInt32 = 0, key: [UInt8] = [], filter: String = "", fields: UInt64 = .max,
-        includesPrevious: Bool = false
+        includesPrevious: Bool = false, notBefore: Offset = .start
     ) {
         self.topic = topic
+        self.notBefore = notBefore
         self.after = after
         self.until = until
         self.limit = limit
@@ -85,6 +88,7 @@ public struct HistoryRequest: Message {
 
     public func encode(into writer: inout ByteWriter) {
         writer.integer(topic.rawValue)
+        writer.integer(notBefore.rawValue)
         after.encode(into: &writer)
         until.encode(into: &writer)
         writer.integer(limit)
@@ -96,6 +100,7 @@ public struct HistoryRequest: Message {
 
     public init(from reader: inout ByteReader) throws(ThalwegError) {
         topic = TopicID(try reader.integer())
+        notBefore = Offset(try reader.integer())
         after = try HistoryPoint(from: &reader)
         until = try HistoryPoint(from: &reader)
         limit = try reader.integer()
@@ -111,11 +116,13 @@ public struct HistoryRequest: Message {
 /// is that of `changes`: where it is not *caught up* it tells the difference up to its resume
 /// offset, and the rest is asked for from there.
 ///
-/// `u32 topic | point from | point until | text filter | u64 fields`
+/// `u32 topic | u64 not before | point from | point until | text filter | u64 fields`
 public struct DifferenceRequest: Message {
     public static var frameType: FrameType { .difference }
 
     public var topic: TopicID
+    /// The answer is from a state that has at least this offset.
+    public var notBefore: Offset
     public var from: HistoryPoint
     public var until: HistoryPoint
     public var filter: String
@@ -123,9 +130,10 @@ public struct DifferenceRequest: Message {
 
     public init(
         _ topic: TopicID, from: HistoryPoint, until: HistoryPoint, filter: String = "",
-        fields: UInt64 = .max
+        fields: UInt64 = .max, notBefore: Offset = .start
     ) {
         self.topic = topic
+        self.notBefore = notBefore
         self.from = from
         self.until = until
         self.filter = filter
@@ -138,6 +146,7 @@ public struct DifferenceRequest: Message {
 
     public func encode(into writer: inout ByteWriter) {
         writer.integer(topic.rawValue)
+        writer.integer(notBefore.rawValue)
         from.encode(into: &writer)
         until.encode(into: &writer)
         writer.text(filter)
@@ -146,6 +155,7 @@ public struct DifferenceRequest: Message {
 
     public init(from reader: inout ByteReader) throws(ThalwegError) {
         topic = TopicID(try reader.integer())
+        notBefore = Offset(try reader.integer())
         from = try HistoryPoint(from: &reader)
         until = try HistoryPoint(from: &reader)
         filter = try reader.text()
@@ -157,11 +167,14 @@ public struct DifferenceRequest: Message {
 /// Reads records as they were, answered by `statePage`, whose payload is that of `scanPage`: the
 /// records of the keys, in their order, or where there are no keys a page of all that match.
 ///
-/// `u32 topic | point at | text filter | u32 limit | array resume token | u32 count | key × count`
+/// `u32 topic | u64 not before | point at | text filter | u32 limit | array resume token | u32 count |`
+/// `key × count`
 public struct StateRequest: Message {
     public static var frameType: FrameType { .stateAt }
 
     public var topic: TopicID
+    /// The answer is from a state that has at least this offset.
+    public var notBefore: Offset
     public var point: HistoryPoint
     public var filter: String
     /// Records wanted at most; 0 for as many as fit.
@@ -174,9 +187,10 @@ public struct StateRequest: Message {
     /// A page of all records that match.
     public init(
         _ topic: TopicID, at point: HistoryPoint, filter: String = "", limit: UInt32 = 0,
-        resumeToken: [UInt8] = []
+        resumeToken: [UInt8] = [], notBefore: Offset = .start
     ) {
         self.topic = topic
+        self.notBefore = notBefore
         self.point = point
         self.filter = filter
         self.limit = limit
@@ -187,9 +201,9 @@ public struct StateRequest: Message {
 
     /// The records of these keys. Throws `invalid_key` where one cannot be encoded.
     public init(
-        _ topic: TopicID, at point: HistoryPoint, keys: [Key]
+        _ topic: TopicID, at point: HistoryPoint, keys: [Key], notBefore: Offset = .start
     ) throws(ThalwegError) {
-        self.init(topic, at: point)
+        self.init(topic, at: point, notBefore: notBefore)
         count = UInt32(keys.count)
         for key in keys { encodedKeys += try key.encoded() }
     }
@@ -214,6 +228,7 @@ public struct StateRequest: Message {
 
     public func encode(into writer: inout ByteWriter) {
         writer.integer(topic.rawValue)
+        writer.integer(notBefore.rawValue)
         point.encode(into: &writer)
         writer.text(filter)
         writer.integer(limit)
@@ -224,6 +239,7 @@ public struct StateRequest: Message {
 
     public init(from reader: inout ByteReader) throws(ThalwegError) {
         topic = TopicID(try reader.integer())
+        notBefore = Offset(try reader.integer())
         point = try HistoryPoint(from: &reader)
         filter = try reader.text()
         limit = try reader.integer()

@@ -99,7 +99,8 @@ private func reencodedState(
 ) throws(ThalwegError) -> [UInt8] {
     let request = try StateRequest(frame.payload)
     var again = try StateRequest(
-        request.topic, at: request.point, keys: try request.keys(kind))
+        request.topic, at: request.point, keys: try request.keys(kind),
+        notBefore: request.notBefore)
     again.filter = request.filter
     again.limit = request.limit
     again.resumeToken = request.resumeToken
