@@ -25,6 +25,8 @@ extension PartitionLoop {
     private func stepDown() {
         refused = []
         urgent = TopicSet()
+        // They are about to be told to go.
+        unheard.removeAll()
         for topic in Set(held.keys).union(heldInFlight.keys) { releaseAllHeld(topic) }
         retractions.stop()
         // Everybody who waits does so for something of this partition.
@@ -51,8 +53,8 @@ extension PartitionLoop {
         loop.assertInEventLoop()
         snapshot = nil
         subscriptions.forgetAll()
+        stateNumber += 1
         partition.replace(with: twin)
         offsetWaiters.lookAgain()
-        stateNumber += 1
     }
 }

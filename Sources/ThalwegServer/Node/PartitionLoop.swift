@@ -40,6 +40,7 @@ final class PartitionLoop: @unchecked Sendable {
     /// Topics in whose open window somebody waits for an answer.
     @exclusivity(unchecked) var urgent = TopicSet()
     @exclusivity(unchecked) private var isUrgentScheduled = false
+    @exclusivity(unchecked) var unheard = UnheardWriters()
     /// Truncations that wait for their turn.
     var truncations: [TopicID: [@Sendable (ThalwegError?) -> Void]] = [:]
     /// Who has how many bytes in the open group of a topic that keeps every write, and in those on
@@ -141,6 +142,7 @@ final class PartitionLoop: @unchecked Sendable {
                 throw error
             }
             connection.noteMerged(outcome)
+            if !waits { unheard.note(connection, header.topic) }
             if waits || outcome.queued > 0 {
                 makeUrgent(header.topic)
             } else {
@@ -258,9 +260,11 @@ final class PartitionLoop: @unchecked Sendable {
             // What waited in it came to nothing.
             releaseOpen(topic)
         }
+        let writers = unheard.take(topic)
         if let refusal = sealed.refusal {
             logger.error(
                 "writes are lost", metadata: ["topic": "\(topic)", "reason": "\(refusal)"])
+            for writer in writers { writer.lost(topic, refusal) }
         }
         complete(confirming(sealed.completions, topic, isLogged: sealed.entry != nil))
     }
@@ -284,7 +288,10 @@ final class PartitionLoop: @unchecked Sendable {
                 if applied.kind == .stream || applied.kind == .window {
                     releaseHeld(applied.topic)
                 }
-                if applied.kind == .dropTopic { releaseAllHeld(applied.topic) }
+                if applied.kind == .dropTopic {
+                    releaseAllHeld(applied.topic)
+                    _ = unheard.take(applied.topic)
+                }
                 complete(
                     applied.kind == .window
                         ? confirming(applied.completions, applied.topic, isLogged: true)

@@ -32,6 +32,8 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
     var partial: [UInt8] = []
     /// Topics written to since the last FLUSH was asked for.
     var unflushed: Set<TopicID> = []
+    /// Why writes came to nothing since the last FLUSH. Any loop.
+    let losses = Mutex<[TopicID: ThalwegError]>([:])
     var subscriptions = ConnectionSubscriptions()
     var epochs = ConnectionEpochs()
     var held = HeldSource.none

@@ -207,7 +207,10 @@ extension ClientConnection {
             answer(Flushed(), requestID)
         }
         for topic in unflushed {
-            onPartition(topic) { partition in
+            onPartition(topic) { [self] partition in
+                // What is lost from here on, this flush hears.
+                partition.unheard.forget(self, topic)
+                if let loss = takeLoss(topic) { failure.note(loss) }
                 partition.barrier(topic) { error in
                     if let error { failure.note(error) }
                     join.arrive()
