@@ -33,6 +33,41 @@ struct ClusterScenarioTests {
         }
     }
 
+    @Test func leadershipIsMovedWithoutAnErrorAtAnyClient() async throws {
+        try await withCluster { cluster in
+            try await ClusterLoad.run(cluster) { load in
+                for _ in 0..<6 {
+                    let before = try await cluster.leader()
+                    let operation = try await cluster.reader(before)
+                    try await operation.changeCluster(.transfer(node: nil))
+                    try await operation.close()
+                    try await load.progress()
+                    #expect(try await cluster.leader() != before)
+                }
+            }
+        }
+    }
+
+    /// Whoever is to lead cannot: clients only wait until the one that leads goes on.
+    @Test func aTransferThatComesToNothingShowsNoErrorToAnyClient() async throws {
+        try await withCluster { cluster in
+            try await ClusterLoad.run(cluster) { load in
+                let leader = try await cluster.leader()
+                let heir = try #require(cluster.followers(of: leader).first)
+                cluster.network.isolate(heir)
+                let operation = try await cluster.reader(leader)
+                let error = await #expect(throws: ThalwegError.self) {
+                    try await operation.changeCluster(.transfer(node: heir.rawValue))
+                }
+                #expect(error?.code == .timedOut)
+                try await operation.close()
+                try await load.progress()
+                cluster.network.isolate(heir, false)
+                try await cluster.caughtUp(heir)
+            }
+        }
+    }
+
     @Test func aFollowerIsRestarted() async throws {
         try await withCluster { cluster in
             try await ClusterLoad.run(cluster) { load in

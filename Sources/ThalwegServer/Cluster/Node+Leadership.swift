@@ -61,7 +61,14 @@ extension Node {
     /// take it to whoever leads next and none is left with a request of which nobody knows.
     func stopLeading() async {
         let isOneOfMany = (log as? ReplicatedLog)?.membership.voters.count ?? 1 > 1
+        handOvers.withLock { $0.isStopping = true }
         guard isOneOfMany else { return await drain() }
+        await comeToRest()
+        await handOver()
+    }
+
+    /// Takes nothing more, and makes durable and answers what was merged.
+    func comeToRest() async {
         for partition in loops {
             await onLoop(partition.loop) { done in
                 partition.isHandingOver = partition.leadership.term != nil
@@ -70,7 +77,6 @@ extension Node {
         }
         await onLoop(catalog.loop) { [catalog] done in catalog.comeToRest(done) }
         await drain()
-        await handOver()
     }
 
     private func onLoop(

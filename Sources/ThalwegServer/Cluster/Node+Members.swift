@@ -53,10 +53,8 @@ extension Node {
         case .demote(let node): replicatedLog.demote(NodeID(node), appended)
         case .remove(let node): replicatedLog.remove(NodeID(node), appended)
         case .transfer(let node):
-            replicatedLog.transfer(to: node.map { NodeID($0) } ?? .none) { [self] result in
-                guard case .success = result else { return pointed(result) }
-                awaitTransfer(replicatedLog, on: loop, pointed)
-            }
+            let heir = node.map { NodeID($0) } ?? .none
+            Task { pointed(await transfer(to: heir, replicatedLog, on: loop)) }
         case .snapshot: takeSnapshot(replicatedLog, on: loop, done)
         }
     }
@@ -78,7 +76,7 @@ extension Node {
         }
     }
 
-    private func awaitTransfer(
+    func awaitTransfer(
         _ log: ReplicatedLog, on loop: any EventLoop, _ done: @escaping Done
     ) {
         watch(log, on: loop, done) { standing throws(ThalwegError) in

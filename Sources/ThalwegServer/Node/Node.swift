@@ -27,6 +27,7 @@ final class Node: @unchecked Sendable {
     let leadership = Mutex(Leadership.follows(nil))
     /// Why nobody is served any more.
     let unserved = Mutex<ThalwegError?>(nil)
+    let handOvers = Mutex(HandOvers())
     /// Told of what ends this node.
     let failed: @Sendable (ThalwegError) -> Void
     private(set) lazy var system = SystemTopics(node: self, logger: logger)

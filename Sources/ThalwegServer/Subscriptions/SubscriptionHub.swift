@@ -279,6 +279,12 @@ final class SubscriptionHub: @unchecked Sendable {
         for topic in topics.keys where (topics[topic]?.blocking ?? 0) > 0 { unblocked(topic) }
     }
 
+    /// Slow subscribers that ask for it hold windows back again.
+    func heedBlocking() {
+        loop.assertInEventLoop()
+        ignoresBlocking = false
+    }
+
     func place(_ id: SubscriberID) -> Int? {
         let place = Int(id.place)
         return subscribers[place].generation == id.generation ? place : nil
