@@ -90,6 +90,11 @@ final class ServerProcess {
         process.waitUntilExit()
     }
 
+    /// Waits until it ends by itself.
+    func awaitEnd() {
+        process.waitUntilExit()
+    }
+
     /// Ends it in good order; gives its exit status.
     func stop() -> Int32 {
         process.terminate()

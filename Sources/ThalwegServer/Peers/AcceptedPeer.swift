@@ -92,6 +92,7 @@ final class AcceptedPeer: ChannelInboundHandler {
         case .closed: return
         case .handshake(var handshake):
             let message = try PeerHandshake(decoding: frame)
+            if case .refusal(let error) = message { return refused(error, context) }
             if network.tls != nil, case .hello(let hello) = message {
                 try PeerTLS.check(hello, context.channel)
             }
@@ -118,6 +119,17 @@ final class AcceptedPeer: ChannelInboundHandler {
             }
             network.received(frame)
         }
+    }
+
+    /// The node that opened the connection found something that does not fit.
+    private func refused(_ error: ThalwegError, _ context: ChannelHandlerContext) {
+        stage = .closed
+        network.logger.warning(
+            "a node refuses to talk to this one",
+            metadata: [
+                "reason": "\(error)", "from": "\(context.channel.remoteAddress?.description ?? "")",
+            ])
+        context.close(promise: nil)
     }
 
     /// Says why and closes.

@@ -75,7 +75,14 @@ final class OpenedPeer: ChannelInboundHandler {
             }
             throw error
         }
-        send(try handshake.received(message), context)
+        do throws(ThalwegError) {
+            send(try handshake.received(message), context)
+        } catch {
+            // The other node's log has the reason too, unless it is where it comes from.
+            if case .refusal = message { throw error }
+            send(.refusal(error), context)
+            throw error
+        }
         isOpen = true
         link.opened(context.channel)
     }

@@ -9,6 +9,24 @@ import ThalwegModel
 
 @Suite("The network between nodes", .timeLimit(.minutes(5)))
 struct PeerNetworkTests {
+    @Test("names another secret, or one that is missing, in the logs of both sides")
+    func secretsAreNamed() async throws {
+        let (some, another) = ("a secret of some length", "another one of some length")
+        for (first, second) in [(some, another), (nil, some), (some, nil)] as [(String?, String?)] {
+            let one = try await TestPeer.open(
+                1, secret: first.map { try ClusterSecret(Array($0.utf8)) })
+            let two = try await TestPeer.open(
+                2, secret: second.map { try ClusterSecret(Array($0.utf8)) })
+            withPeers(one, two) {
+                let areNamed = two.wait({
+                    [one, two].allSatisfy { !$0.log.lines("secret").isEmpty }
+                }) { one.send(one.frame(to: two.id), to: two) }
+                #expect(areNamed, "\(one.log.lines()) and \(two.log.lines())")
+                #expect(two.frames.isEmpty)
+            }
+        }
+    }
+
     @Test("brings frames whole and in order, the smallest and the largest")
     func framesArriveWhole() async throws {
         let (one, two) = (try await TestPeer.open(1), try await TestPeer.open(2))
