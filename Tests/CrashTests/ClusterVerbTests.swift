@@ -63,7 +63,12 @@ private final class VerbCluster {
         struct Member: Decodable {
             var node: String
             var role: String
-            var client_address: String
+            var clientAddress: String
+
+            enum CodingKeys: String, CodingKey {
+                case node, role
+                case clientAddress = "client_address"
+            }
         }
 
         var leader: String?
@@ -131,7 +136,7 @@ private final class VerbCluster {
     /// The node's identity, as everybody prints it.
     func node(_ number: Int) throws -> String {
         let address = address(number)
-        return try #require(try status().members.first { $0.client_address == address }).node
+        return try #require(try status().members.first { $0.clientAddress == address }).node
     }
 
     func awaitMembers(voting: [Int], others: Int = 0) throws {
@@ -142,7 +147,7 @@ private final class VerbCluster {
             if let status = try? status() {
                 last = status
                 let voters = status.members.filter { $0.role != "learner" }
-                if Set(voters.map(\.client_address)).isSuperset(of: wanted),
+                if Set(voters.map(\.clientAddress)).isSuperset(of: wanted),
                     status.members.count == voting.count + others, status.leader != nil
                 {
                     return

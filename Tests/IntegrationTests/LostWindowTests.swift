@@ -4,8 +4,9 @@ import ThalwegLog
 import ThalwegModel
 import ThalwegServer
 
-/// Writes that nobody waited for, in a window that turned out to be too large for the log. The
-/// server could not know earlier; the next flush of who wrote them says so, once.
+/// Writes that nobody waited for and that came to nothing: in a window that turned out to be too
+/// large for the log, which the server could not know earlier, or refused at once. The next flush of
+/// who wrote them says so, once.
 @Suite struct LostWindowTests {
     private static func definition(_ writes: TopicOptions.Writes) -> TopicDefinition {
         TopicDefinition(
@@ -20,6 +21,27 @@ import ThalwegServer
             try batch.assert(.u64(key), row: [UInt8](repeating: 1, count: bytes))
         }
         return batch
+    }
+
+    @Test func theNextFlushSaysWhatWasRefused() async throws {
+        try await withServer { server in
+            let writer = try await server.connect(.named("writer"))
+            let topic = try await writer.topic(Self.definition(.every))
+            let kept = try await writer.topic(Sample.definition())
+            let other = try await server.connect(.readOnly)
+            try await other.dropTopic(topic.name)
+            var batch = try Self.batch(topic, .none, bytes: 100)
+            try await writer.write(&batch)
+            var good = Batch(kept, acknowledgement: .none)
+            try good.assert(.u64(1), row: try Sample.row(kept, "kept"))
+            try await writer.write(&good)
+            let error = await #expect(throws: ThalwegError.self) { try await writer.flush() }
+            #expect(error?.code == .unknownTopic)
+            try await writer.flush()
+            #expect(try await writer.get(kept, .u64(1)) != nil)
+            try await writer.close()
+            try await other.close()
+        }
     }
 
     @Test(arguments: [

@@ -157,6 +157,8 @@ final class PartitionLoop: @unchecked Sendable {
                 connection.answer(Received(writes: header.count), requestID)
             }
         } catch {
+            // Nobody waits for an answer: the next flush is told.
+            if requestID == 0 { connection.lost(WriteBatchHeader.topic(of: payload), error) }
             connection.refuse(error, requestID)
         }
     }

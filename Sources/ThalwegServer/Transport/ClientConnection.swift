@@ -272,7 +272,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
                 ThalwegError(.invalidBatch, "a batch has a header of 12 bytes"), requestID)
         }
         node.counters.batches.add(1)
-        let topic = TopicID(UInt32(littleEndian: payload.loadUnaligned(as: UInt32.self)))
+        let topic = WriteBatchHeader.topic(of: payload)
         unflushed.insert(topic)
         let partition = node.partition(topic)
         if partition.loop.inEventLoop {
