@@ -32,7 +32,7 @@ struct PeerTLSTests {
         let one = try await TestPeer.open(1, secret: secret, tls: Certificates.node)
         let two = try await TestPeer.open(2, secret: secret, tls: Certificates.node)
         let three = try await TestPeer.open(3, tls: Certificates.node)
-        try withPeers(one, two, three) {
+        withPeers(one, two, three) {
             let frame = one.frame(to: two.id)
             one.send(frame, to: two)
             #expect(two.wait { $0 == [frame] })
