@@ -27,6 +27,11 @@ extension Partition {
     public func memory(of topic: TopicID) -> TopicMemory? {
         box(topic)?.state.memory
     }
+
+    /// Takes back the memory of a window's entry, when it is applied and nobody needs it.
+    public func recycle(_ topic: TopicID, entry: [UInt8]) {
+        box(topic)?.state.recycle(entry)
+    }
 }
 
 extension TopicState {

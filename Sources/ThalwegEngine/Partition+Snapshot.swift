@@ -186,6 +186,11 @@ extension Partition {
         try reader.finish()
     }
 
+    /// A snapshot's topic that was dropped before it was complete.
+    private func forget(_ topic: TopicID) {
+        topics[topic.rawValue] = nil
+    }
+
     private func loadStored(
         _ topic: TopicID, _ reader: inout ByteReader
     ) throws(ThalwegError) {

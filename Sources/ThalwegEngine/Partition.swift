@@ -346,11 +346,6 @@ public final class Partition {
         }
     }
 
-    /// Takes back the memory of a window's entry, when it is applied and nobody needs it.
-    public func recycle(_ topic: TopicID, entry: [UInt8]) {
-        box(topic)?.state.recycle(entry)
-    }
-
     private func create(_ topic: TopicID, _ definition: TopicDefinition) throws(ThalwegError) {
         let box = TopicBox(try TopicState(id: topic, definition: definition, seed: seed))
         box.state.history.chunkBytes = limits.historyChunkBytes
@@ -377,11 +372,6 @@ public final class Partition {
             box.state.layout = try RowLayout(schema)
         }
         box.state.definition = definition
-    }
-
-    /// A snapshot's topic that was dropped before it was complete.
-    func forget(_ topic: TopicID) {
-        topics[topic.rawValue] = nil
     }
 
     private func drop(_ topic: TopicID) -> [Completion] {

@@ -365,14 +365,6 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
         send(Frame.bytes(error, requestID: requestID))
     }
 
-    func noteMerged(_ outcome: MergeOutcome) {
-        node.counters.writes.add(
-            UInt64(outcome.accepted) + UInt64(outcome.unchanged)
-                + UInt64(outcome.invalid) + UInt64(outcome.queued))
-        node.counters.unchanged.add(UInt64(outcome.unchanged))
-        if outcome.invalid > 0 { node.counters.invalid.add(UInt64(outcome.invalid)) }
-    }
-
     func send(_ frame: [UInt8]) {
         outlet.send(ByteBuffer(bytes: frame))
     }
