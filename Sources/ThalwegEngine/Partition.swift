@@ -182,8 +182,7 @@ public final class Partition {
     ///   one it is taken not to.
     public func expire(_ topic: TopicID, part: Int, time: Timestamp, uptime: Int64? = nil) {
         let part = part % KeyIndex.partsInAll
-        box(topic)?.state.expire(
-            part: part, time: time.microseconds, uptime: uptime ?? time.microseconds)
+        box(topic)?.state.expire(part: part, time: time.microseconds, uptime: uptime)
     }
 
     /// Whether each write to the topic is a change of its own, logged without waiting for a window.

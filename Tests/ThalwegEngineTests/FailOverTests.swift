@@ -137,6 +137,16 @@ import ThalwegWire
         #expect(try Self.sweep(partition, at: 112 * Self.second))
     }
 
+    @Test func aClockThatIsSetBeforeTheFirstLookLetsNothingExpire() throws {
+        let partition = try Self.partition(
+            TopicOptions(timeToLiveMicroseconds: UInt64(10 * Self.second)))
+        try Self.put(partition, at: 1_000 * Self.second)
+        _ = try partition.apply(try Self.entry(partition, at: 1_000 * Self.second))
+        #expect(try !Self.sweep(partition, at: 4_600 * Self.second, uptime: 1 * Self.second))
+        #expect(try !Self.sweep(partition, at: 4_609 * Self.second, uptime: 10 * Self.second))
+        #expect(try Self.sweep(partition, at: 4_612 * Self.second, uptime: 13 * Self.second))
+    }
+
     @Test func aClockThatIsSetLetsNothingExpireBeforeItsTime() throws {
         let partition = try Self.partition(
             TopicOptions(timeToLiveMicroseconds: UInt64(10 * Self.second)))

@@ -34,10 +34,12 @@ struct SimulationChecks {
         digests new: [TopicID: UInt64], after index: UInt64, _ id: NodeID, _ fail: (String) -> Void
     ) {
         // A node that loaded a snapshot of the time when a topic was dropped may not have it.
-        digests[index, default: [:]].merge(new) { known, new in
-            if known != new { fail("node \(id) has another state after entry \(index)") }
-            return known
+        for topic in new.keys.sorted() {
+            if let known = digests[index]?[topic], known != new[topic] {
+                fail("node \(id) has another state of topic \(topic) after entry \(index)")
+            }
         }
+        digests[index, default: [:]].merge(new) { known, _ in known }
     }
 }
 

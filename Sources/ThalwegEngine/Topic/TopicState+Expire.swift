@@ -17,12 +17,12 @@ extension TopicState {
     /// to live. Going through all 256 parts is one sweep.
     ///
     /// - Parameter uptime: of a clock that nobody sets.
-    mutating func expire(part: Int, time: Int64, uptime: Int64) {
+    mutating func expire(part: Int, time: Int64, uptime: Int64?) {
         let lifetime = definition.options.timeToLiveMicroseconds
         guard lifetime > 0, table.shape.keyOffset != Record.headerSize else { return }
         let now = UInt32(truncatingIfNeeded: time >> TopicState.tickShift)
         let ticks = UInt32(clamping: lifetime >> UInt64(TopicState.tickShift)) + 1
-        raiseFloor(now: max(now, 1), wallAhead: time - uptime)
+        raiseFloor(now: max(now, 1), wallAhead: uptime.map { time - $0 })
         var expired: [UInt32] = []
         table.index.forEach(inPart: part) { slot in
             let record = table.record(slot)
@@ -44,10 +44,14 @@ extension TopicState {
         left != right && left &- right < UInt32.max / 2
     }
 
-    private mutating func raiseFloor(now: UInt32, wallAhead: Int64) {
-        let was = self.wallAhead ?? wallAhead
-        self.wallAhead = wallAhead
-        guard forgetsAssertions || abs(wallAhead - was) >> TopicState.tickShift > 0 else { return }
+    private mutating func raiseFloor(now: UInt32, wallAhead: Int64?) {
+        var isSet = false
+        if let wallAhead {
+            // Whether it was set before the first look cannot be known.
+            isSet = self.wallAhead.map { abs(wallAhead - $0) >> TopicState.tickShift > 0 } ?? true
+            self.wallAhead = wallAhead
+        }
+        guard forgetsAssertions || isSet else { return }
         forgetsAssertions = false
         assertionFloor = now
     }
