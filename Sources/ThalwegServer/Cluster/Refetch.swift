@@ -98,7 +98,6 @@ struct Refetch {
     private func askOthers(_ addresses: [String]) async throws(ThalwegError) -> ClusterInfo {
         let patience = Duration.milliseconds(
             max(5_000, 10 * configuration.cluster.electionMilliseconds))
-        let tls = try ClusterCall.tls(clients: file.clientTLS, nodes: file.certificates)
         let clock = ContinuousClock()
         let end = clock.now + patience
         let (clients, nodes) = (configuration.options.tls, configuration.cluster.certificates)
