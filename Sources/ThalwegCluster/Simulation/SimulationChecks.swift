@@ -91,7 +91,9 @@ extension Simulation {
                 continue
             }
             if node.machine.appliedIndex != last {
-                fail("node \(node.id) stays at \(node.machine.appliedIndex) of \(last)")
+                fail(
+                    "node \(node.id) stays at \(node.machine.appliedIndex) of \(last): "
+                        + "\(nodes.map(\.description))")
             } else if try node.machine.digests() != digests {
                 fail("node \(node.id) has another state in the end")
             }
