@@ -14,6 +14,7 @@ private final class LocalCluster: Sendable {
         var term: UInt64?
         var failure: ThalwegError?
         var wantsSnapshot = false
+        var isDiskFull = false
     }
 
     final class Node: Sendable {
@@ -48,6 +49,7 @@ private final class LocalCluster: Sendable {
                 let payloads = bytes.split(separator: 10).map { Array($0) }
                 told.withLock { $0.payloads = payloads }
             }
+            receiver.diskFull = { [self] isFull in told.withLock { $0.isDiskFull = isFull } }
             receiver.failed = { [self] error in told.withLock { $0.failure = error } }
             log.start(receiver)
         }
@@ -73,6 +75,7 @@ private final class LocalCluster: Sendable {
 
         var payloads: [[UInt8]] { told.withLock { $0.payloads } }
         var term: UInt64? { told.withLock { $0.term } }
+        var isDiskFull: Bool { told.withLock { $0.isDiskFull } }
     }
 
     let network = LoopbackNetwork()
@@ -231,6 +234,57 @@ struct ReplicatedLogTests {
         }
     }
 
+    @Test func aLeaderWithoutRoomGivesWayAndTheOthersGoOn() throws {
+        let cluster = try LocalCluster(3)
+        defer { cluster.stop() }
+        let old = try cluster.leader()
+        try cluster.append(old, 0..<20)
+        _ = try cluster.eventually("committed") { old.payloads.count == 20 ? true : nil }
+        cluster.setRoom(old.id, 0)
+        // The others commit it, and the one that leads cannot know that it has it itself.
+        try cluster.append(old, 20..<21)
+        let new = try cluster.leader(besides: old.id)
+        #expect(old.isDiskFull && old.log.progress.isDiskFull)
+        try cluster.append(new, 21..<30)
+        _ = try cluster.eventually("committed") { new.payloads.count == 30 ? true : nil }
+        #expect(old.payloads == Self.expected(20))
+        cluster.setRoom(old.id, nil)
+        _ = try cluster.eventually("all of it") { old.payloads.count == 30 ? true : nil }
+        #expect(old.payloads == Self.expected(30) && new.payloads == Self.expected(30))
+        #expect(!old.isDiskFull)
+    }
+
+    @Test func withoutRoomAnywhereWritesAreRefusedUntilThereIsSome() throws {
+        let cluster = try LocalCluster(3)
+        defer { cluster.stop() }
+        _ = try cluster.leader()
+        for node in cluster.all { cluster.setRoom(node.id, 0) }
+        let appendsNow = {
+            for node in cluster.all {
+                do throws(ThalwegError) {
+                    _ = try node.log.append(tag: 1, payload: [1])
+                    return nil as ErrorCode?
+                } catch {
+                    if error.code == .diskFull { return error.code }
+                }
+            }
+            return nil
+        }
+        _ = try cluster.eventually("writes are refused") { appendsNow() }
+        for node in cluster.all { cluster.setRoom(node.id, nil) }
+        _ = try cluster.eventually("a write is committed") {
+            for node in cluster.all {
+                do throws(ThalwegError) {
+                    _ = try node.log.append(tag: 1, payload: [2])
+                } catch {
+                    guard [.diskFull, .notLeader].contains(error.code) else { throw error }
+                }
+            }
+            return cluster.all.allSatisfy { $0.payloads.contains([2]) } ? true : nil
+        }
+        for node in cluster.all { #expect(!node.isDiskFull) }
+    }
+
     @Test func aRestartGoesOnWhereItWas() throws {
         let cluster = try LocalCluster(1)
         let leader = try cluster.leader()
@@ -247,6 +301,13 @@ struct ReplicatedLogTests {
 }
 
 extension LocalCluster {
+    /// Bytes that may still be written to a node's disk; nil for any number.
+    func setRoom(_ id: NodeID, _ bytes: Int?) {
+        var faults = StorageFaults()
+        faults.writableBytes = bytes
+        disks.withLock { $0[id] }?.setFaults(faults)
+    }
+
     func takeSnapshot(_ node: Node) throws {
         node.told.withLock { $0.wantsSnapshot = true }
         _ = try node.log.append(tag: 1, payload: Array("entry 200".utf8))
