@@ -50,6 +50,7 @@ struct SecureClusterTests {
             let third = try await cluster.settled(Self.voters(3))
             try await write(cluster, third, key: 3)
             for number in 1...3 { try await expectRecords(cluster, number, 1...3) }
+            try await expectNodesKnowOneAnother(cluster)
             // Whoever talks plain text to any of them is told.
             cluster.tls = nil
             let error = await #expect(throws: ThalwegError.self) { try await cluster.client(1) }
@@ -109,6 +110,21 @@ struct SecureClusterTests {
                 let error = try await refusal(allowed)
                 #expect(error?.message.contains("cannot listen") == true, "\(error as Any)")
             }
+        }
+    }
+
+    /// Nodes ask each other's listener for clients how they are.
+    private func expectNodesKnowOneAnother(_ cluster: RealCluster) async throws {
+        for number in 1...3 {
+            let client = try await cluster.client(number)
+            _ = try await eventually("node \(number) tells of three versions") {
+                guard let topic = try? await client.topic("thalweg.nodes"),
+                    let records = try? await client.scan(topic).records
+                else { return nil as Bool? }
+                let versions = try records.map { try topic.values(of: $0.row)[4] }
+                return versions == Array(repeating: .string(serverVersion), count: 3) ? true : nil
+            }
+            try await client.close()
         }
     }
 
