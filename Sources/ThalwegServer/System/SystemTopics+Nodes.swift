@@ -148,7 +148,8 @@ extension SystemTopics {
             var failure: ThalwegError?
             do throws(ThalwegError) {
                 written = try await ClusterCall.call(
-                    leader.clientAddress, CountRequest(id), Counted.self, calls, within: Self.patience
+                    leader.clientAddress, CountRequest(id), Counted.self, calls,
+                    within: Self.patience
                 ).reply.applied
             } catch {
                 failure = error
