@@ -52,7 +52,7 @@ demo: release modules ## Runs a server, loads it for some seconds and shows what
 demo-cluster: raft release ## Makes three nodes a cluster and kills the one that leads, under a load too.
 	THALWEG=$(RELEASE) scripts/demo-cluster.sh
 
-test: packages ## Runs everything that CI runs: about a quarter of an hour on two cores.
+test: packages ## Runs everything that CI runs: about twenty-five minutes on two cores.
 	SWIFT=$(SWIFT) JOBS=$(JOBS) scripts/test.sh
 
 unit: packages modules ## Runs the tests without the crash rounds.
