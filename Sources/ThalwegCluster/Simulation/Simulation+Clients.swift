@@ -19,6 +19,8 @@ protocol SimulatedWorkload: AnyObject {
     /// They come to be as soon as somebody leads.
     var topics: [TopicDefinition] { get }
     var clients: Int { get }
+    /// They write for as long as the run goes on.
+    var writes: Bool { get }
 
     /// A client's turn, some milliseconds after its last one.
     func act(_ client: Int, _ simulation: Simulation) throws(ThalwegError)
@@ -27,6 +29,10 @@ protocol SimulatedWorkload: AnyObject {
     func isAtRest(_ leader: SimulatedNode, _ simulation: Simulation) throws(ThalwegError) -> Bool
 
     func checkEnd(_ leader: SimulatedNode, _ simulation: Simulation) throws(ThalwegError)
+}
+
+extension SimulatedWorkload {
+    var writes: Bool { true }
 }
 
 extension Simulation {

@@ -12,6 +12,7 @@ import ThalwegWire
 final class ReaderWorkload: SimulatedWorkload {
     let topics: [TopicDefinition] = []
     let clients: Int
+    let writes = false
     private var readers: [Reader]
     /// What there is at an offset of a topic, by whoever was told first.
     private var told: [[UInt64]: Told] = [:]

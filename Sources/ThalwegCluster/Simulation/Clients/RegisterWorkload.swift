@@ -17,8 +17,10 @@ final class RegisterWorkload: SimulatedWorkload {
     ]
     let clients = 4
     private static let keys = 4
-    /// The search is short where few operations are open at a time.
+    /// The search is short where few operations are open at a time. The last of them are for the
+    /// calm: somebody must be seen to get on then.
     private static let operationsPerRecord = 60
+    private static let operationsInCalm = 15
     private var operations: [[String]: [RecordOperation]] = [:]
     private var isWaiting: [Bool]
     /// What each client read last: value and version.
@@ -37,7 +39,10 @@ final class RegisterWorkload: SimulatedWorkload {
         else { return }
         let key = UInt64(simulation.random.below(Self.keys))
         let record = [name, String(key)]
-        guard operations[record, default: []].count < Self.operationsPerRecord else { return }
+        let kept = simulation.isCalm ? 0 : Self.operationsInCalm
+        guard operations[record, default: []].count < Self.operationsPerRecord - kept else {
+            return
+        }
         isWaiting[client] = true
         if simulation.random.once(in: 3) {
             try read(client, record, key, topic, node, simulation)
