@@ -13,7 +13,7 @@ import ThalwegModel
 struct ClusterKillTests {
     private static func options(_ victim: FailoverOptions.Victim) throws -> FailoverOptions {
         var options = FailoverOptions()
-        options.executable = try ServerProcess.executable.path
+        options.cluster.executable = try ServerProcess.executable.path
         options.kills = max(3, CrashRun.configuredRounds / 10)
         options.batchesBetween = 30
         options.victim = victim
@@ -39,7 +39,7 @@ struct ClusterKillTests {
     @Test("five nodes lose their leader and go on")
     func fiveNodes() throws {
         var options = try Self.options(.leader)
-        options.nodes = 5
+        options.cluster.nodes = 5
         options.kills = 3
         let report = try runFailover(options)
         #expect(report.lost == 0 && report.duplicated == 0 && report.clientErrors == 0)

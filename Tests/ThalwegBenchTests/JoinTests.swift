@@ -27,7 +27,7 @@ struct JoinTests {
         options.rate = 1
         #expect(throws: (any Error).self) { try options.check() }
         options = JoinOptions()
-        options.nodes = 7
+        options.cluster.nodes = 7
         #expect(throws: (any Error).self) { try options.check() }
     }
 }

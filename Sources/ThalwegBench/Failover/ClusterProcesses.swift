@@ -3,20 +3,6 @@ import Glibc
 import ThalwegModel
 import ThalwegWire
 
-/// What the nodes of a scenario are.
-struct ClusterShape {
-    var nodes: Int
-    /// For `thalweg serve`; nil for its defaults.
-    var electionTimeout: String?
-    var heartbeat: String?
-    /// The command that the nodes are; nil for the running one.
-    var executable: String?
-    /// A folder on the disk that the logs are to be on; nil for the system's temporary one.
-    var scratchFolder: String?
-    /// What stands between `serve` and the scenario's own arguments.
-    var arguments: [String] = []
-}
-
 /// The nodes of a scenario: processes of this machine on ports of their own, with data folders that
 /// go with them.
 final class ClusterProcesses {
@@ -111,6 +97,14 @@ final class ClusterProcesses {
         processes.indices.first { number in
             processes[number] != nil && (try? info(number))?.role == .leader
         }
+    }
+
+    /// Where the node that leads serves clients. Throws `not_leader` where none does.
+    func leaderEndpoint() throws(ThalwegError) -> Endpoint {
+        guard let leader = leader() else {
+            throw ThalwegError(.notLeader, "no node leads", advice: "try again")
+        }
+        return endpoints[leader]
     }
 
     /// Waits until every node votes and has nearly everything.

@@ -24,8 +24,8 @@ private final class FailoverRun {
     init(_ options: FailoverOptions) throws {
         self.options = options
         progress = Progress(quiet: options.quiet)
-        progress.say("starting \(options.nodes) nodes")
-        cluster = try ClusterProcesses(options.shape)
+        progress.say("starting \(options.cluster.nodes) nodes")
+        cluster = try ClusterProcesses(options.cluster)
         topic = try Self.makeTopic(cluster)
         writer = FailoverWriter(
             cluster.endpoints, topic: topic.id, writesPerBatch: options.writesPerBatch,
@@ -36,10 +36,7 @@ private final class FailoverRun {
     private static func makeTopic(_ cluster: ClusterProcesses) throws -> TopicInfo {
         let definition = TopicDefinition(
             name: "failover", keyKind: .u64, schema: nil, options: TopicOptions(writes: .every))
-        guard let leader = cluster.leader() else {
-            throw ThalwegError(.notLeader, "no node leads", advice: "try again")
-        }
-        return try BenchConnection(cluster.endpoints[leader], claim: .any, name: "bench")
+        return try BenchConnection(cluster.leaderEndpoint(), claim: .any, name: "bench")
             .createTopic(definition)
     }
 
@@ -72,7 +69,7 @@ private final class FailoverRun {
         guard let leader = cluster.leader() else {
             throw ThalwegError(.notLeader, "no node leads", advice: "try again")
         }
-        let all = Array(0..<options.nodes)
+        let all = Array(0..<options.cluster.nodes)
         let victims =
             switch options.victim {
             case .leader: [leader]
@@ -134,9 +131,9 @@ private final class FailoverRun {
         for error in figures.errors.prefix(5) { progress.say("the client met: \(error)") }
         let sorted = waits.sorted()
         return FailoverReport(
-            commandLine: options.commandLine, machine: .current(), nodes: options.nodes,
+            commandLine: options.commandLine, machine: .current(), nodes: options.cluster.nodes,
             victim: options.victim.rawValue, kills: waits.count,
-            electionTimeout: options.electionTimeout,
+            electionTimeout: options.cluster.electionTimeout,
             firstCommitMsP50: sorted.isEmpty ? nil : sorted[(sorted.count - 1) / 2],
             firstCommitMsMax: sorted.last, writes: figures.acknowledged, lost: lost,
             duplicated: duplicated, clientErrors: UInt64(figures.errors.count),

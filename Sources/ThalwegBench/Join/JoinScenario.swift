@@ -21,12 +21,9 @@ private final class JoinRun {
     init(_ options: JoinOptions) throws {
         self.options = options
         progress = Progress(quiet: options.quiet)
-        progress.say("starting \(options.nodes) nodes")
-        cluster = try ClusterProcesses(options.shape)
-        guard let number = cluster.leader() else {
-            throw ThalwegError(.notLeader, "no node leads", advice: "try again")
-        }
-        leader = cluster.endpoints[number]
+        progress.say("starting \(options.cluster.nodes) nodes")
+        cluster = try ClusterProcesses(options.cluster)
+        leader = try cluster.leaderEndpoint()
         control = try BenchConnection(leader, claim: .readOnly, name: "bench")
         topic = try control.createTopic(
             Player.definition(windowMilliseconds: options.windowMilliseconds))
@@ -76,7 +73,7 @@ private final class JoinRun {
         let times = answers.map(\.at)
         return JoinReport(
             commandLine: options.commandLine, machine: .current(), seed: options.seed,
-            nodes: options.nodes, entities: options.entities,
+            nodes: options.cluster.nodes, entities: options.entities,
             windowMs: Double(options.windowMilliseconds), rate: options.rate,
             secondsToCatchUp: Double(caughtUpAt - joinedAt) / 1e9,
             caughtUpBy: try caughtUpBy(number), writesPerSecondBefore: before,

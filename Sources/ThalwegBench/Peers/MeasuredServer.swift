@@ -22,10 +22,7 @@ final class MeasuredServer {
         try options.check()
         if options.nodes > 1 {
             let started = try ClusterProcesses(options.shape)
-            guard let leader = started.leader() else {
-                throw ThalwegError(.notLeader, "no node leads", advice: "try again")
-            }
-            (cluster, endpoint) = (started, started.endpoints[leader])
+            (cluster, endpoint) = (started, try started.leaderEndpoint())
             return
         }
         if let server = options.server {

@@ -18,11 +18,7 @@ struct BenchEngine: ParsableCommand {
     @Option(help: "Writes in a window.")
     var windowWrites: Int?
 
-    @Option(help: "Write the report as JSON to this file.")
-    var json: String?
-
-    @Flag(help: "No progress on the standard error.")
-    var quiet = false
+    @OptionGroup var output: ReportFlags
 
     func run() throws {
         var options = EngineOptions()
@@ -30,10 +26,8 @@ struct BenchEngine: ParsableCommand {
         if let duration { options.duration = try DurationText.parse(duration) }
         options.writes = writes
         if let windowWrites { options.windowWrites = windowWrites }
-        options.quiet = quiet
+        options.quiet = output.quiet
         options.commandLine = CommandLine.arguments
-        let report = try runEngine(options)
-        write(report.table(), to: .standard)
-        if let json { try report.write(to: json) }
+        try output.publish(try runEngine(options))
     }
 }

@@ -24,27 +24,16 @@ struct BenchFailover: ParsableCommand {
     @Option(help: "Batches between two kills, at least.")
     var between: Int?
 
-    @Option(help: "The nodes' election timeout: 500ms.")
-    var electionTimeout: String?
-
-    @Option(help: "The nodes' heartbeat: 100ms.")
-    var heartbeat: String?
-
-    @Option(help: "A folder for the nodes' data.")
-    var scratch: String?
-
-    @Option(help: "Write the report as JSON to this file.")
-    var json: String?
-
-    @Flag(help: "No progress on the standard error.")
-    var quiet = false
+    @OptionGroup var flags: ClusterBenchFlags
+    @OptionGroup var output: ReportFlags
 
     @Flag(help: "Fail unless nothing was lost or applied twice, and all nodes are equal.")
     var strict = false
 
     func run() throws {
         var options = FailoverOptions()
-        if let nodes { options.nodes = nodes }
+        if let nodes { options.cluster.nodes = nodes }
+        flags.apply(to: &options.cluster)
         guard let known = FailoverOptions.Victim(rawValue: victim) else {
             throw ThalwegError(
                 .invalidConfiguration, "'\(victim.prefix(100))' is nobody to kill",
@@ -54,14 +43,10 @@ struct BenchFailover: ParsableCommand {
         if let kills { options.kills = kills }
         if let batch { options.writesPerBatch = batch }
         if let between { options.batchesBetween = between }
-        options.electionTimeout = electionTimeout
-        options.heartbeat = heartbeat
-        options.scratchFolder = scratch
-        options.quiet = quiet
+        options.quiet = output.quiet
         options.commandLine = CommandLine.arguments
         let report = try runFailover(options)
-        write(report.table(), to: .standard)
-        if let json { try report.write(to: json) }
+        try output.publish(report)
         let isGood =
             report.lost == 0 && report.duplicated == 0 && report.clientErrors == 0
             && report.areEqual

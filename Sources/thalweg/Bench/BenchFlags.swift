@@ -19,11 +19,7 @@ struct BenchFlags: ParsableArguments {
     @Option(help: "How long to run: 10s, 500ms, 2m.")
     var duration: String?
 
-    @Option(help: "Write the report as JSON to this file.")
-    var json: String?
-
-    @Flag(help: "No progress on the standard error.")
-    var quiet = false
+    @OptionGroup var report: ReportFlags
 
     var serverOptions: ThalwegBench.ServerOptions {
         get throws(ThalwegError) {
@@ -40,10 +36,10 @@ struct BenchFlags: ParsableArguments {
         return try DurationText.parse(duration)
     }
 
-    /// Prints the table and writes the file.
+    var quiet: Bool { report.quiet }
+
     func publish(_ report: some Report) throws {
-        write(report.table(), to: .standard)
-        if let json { try report.write(to: json) }
+        try self.report.publish(report)
     }
 }
 

@@ -26,36 +26,20 @@ struct BenchJoin: ParsableCommand {
     @Option(help: "The seed of all that is random.")
     var seed: UInt64?
 
-    @Option(help: "The nodes' election timeout: 500ms.")
-    var electionTimeout: String?
-
-    @Option(help: "The nodes' heartbeat: 100ms.")
-    var heartbeat: String?
-
-    @Option(help: "A folder for the nodes' data.")
-    var scratch: String?
-
-    @Option(help: "Write the report as JSON to this file.")
-    var json: String?
-
-    @Flag(help: "No progress on the standard error.")
-    var quiet = false
+    @OptionGroup var flags: ClusterBenchFlags
+    @OptionGroup var output: ReportFlags
 
     func run() throws {
         var options = JoinOptions()
-        if let nodes { options.nodes = nodes }
+        if let nodes { options.cluster.nodes = nodes }
+        flags.apply(to: &options.cluster)
         if let entities { options.entities = entities }
         if let rate { options.rate = rate }
         if let duration { options.settling = try DurationText.parse(duration) }
         if let window { options.windowMilliseconds = window }
         if let seed { options.seed = seed }
-        options.electionTimeout = electionTimeout
-        options.heartbeat = heartbeat
-        options.scratchFolder = scratch
-        options.quiet = quiet
+        options.quiet = output.quiet
         options.commandLine = CommandLine.arguments
-        let report = try runJoin(options)
-        write(report.table(), to: .standard)
-        if let json { try report.write(to: json) }
+        try output.publish(try runJoin(options))
     }
 }

@@ -22,11 +22,7 @@ struct BenchProgram: ParsableCommand {
     @Option(help: "How long to run: 10s, 500ms, 2m.")
     var duration: String?
 
-    @Option(help: "Write the report as JSON to this file.")
-    var json: String?
-
-    @Flag(help: "No progress on the standard error.")
-    var quiet = false
+    @OptionGroup var output: ReportFlags
 
     func run() throws {
         var options = ProgramOptions()
@@ -35,10 +31,8 @@ struct BenchProgram: ParsableCommand {
         if let batchesPerEntry { options.batchesPerEntry = batchesPerEntry }
         if let valueBytes { options.valueBytes = valueBytes }
         if let duration { options.duration = try DurationText.parse(duration) }
-        options.quiet = quiet
+        options.quiet = output.quiet
         options.commandLine = CommandLine.arguments
-        let report = try runProgram(options)
-        write(report.table(), to: .standard)
-        if let json { try report.write(to: json) }
+        try output.publish(try runProgram(options))
     }
 }

@@ -9,7 +9,7 @@ struct BenchJoinTests {
     @Test("a node joins under writes, and has what the others have")
     func join() throws {
         var options = JoinOptions()
-        options.executable = try ServerProcess.executable.path
+        options.cluster.executable = try ServerProcess.executable.path
         options.entities = 2_000
         options.rate = 1_000
         options.settling = .milliseconds(500)
