@@ -39,20 +39,11 @@ struct SimulatedBatch {
     ) {
         count += 1
         writer.integer(
-            operation.rawValue | (condition == nil ? 0 : 0x10) | (metadata == nil ? 0 : 0x20))
+            operation.tag(hasCondition: condition != nil, hasMetadata: metadata != nil))
         writer.integer(key)
-        switch condition {
-        case .versionEquals(let version):
-            writer.integer(UInt8(1))
-            writer.integer(version.rawValue)
-        case .absent:
-            writer.integer(UInt8(2))
-            writer.integer(UInt64(0))
-        case .present:
-            writer.integer(UInt8(3))
-            writer.integer(UInt64(0))
-        case nil:
-            break
+        if let condition {
+            writer.integer(condition.packed.kind)
+            writer.integer(condition.packed.version)
         }
         if let metadata { writer.byteArray(metadata) }
     }

@@ -55,28 +55,35 @@ extension PackedBatchWriter {
                 advice: "put large content into the record"
             )
         }
-        var tag = operation.rawValue
-        if condition != nil { tag |= 0x10 }
-        if metadata != nil { tag |= 0x20 }
-        output.integer(tag)
+        output.integer(
+            operation.tag(hasCondition: condition != nil, hasMetadata: metadata != nil))
         output.bytes(key)
-        switch condition {
-        case .versionEquals(let version):
-            output.integer(UInt8(1))
-            output.integer(version.rawValue)
-        case .absent:
-            output.integer(UInt8(2))
-            output.integer(UInt64(0))
-        case .present:
-            output.integer(UInt8(3))
-            output.integer(UInt64(0))
-        case nil:
-            break
+        if let condition {
+            output.integer(condition.packed.kind)
+            output.integer(condition.packed.version)
         }
         if let metadata {
             output.integer(UInt32(metadata.count))
             output.bytes(metadata)
         }
         writes += 1
+    }
+}
+
+extension WriteOperation {
+    /// The first byte of a write.
+    package func tag(hasCondition: Bool, hasMetadata: Bool) -> UInt8 {
+        rawValue | (hasCondition ? 0x10 : 0) | (hasMetadata ? 0x20 : 0)
+    }
+}
+
+extension WriteCondition {
+    /// As it travels: which it is, and the version, 0 where it has none.
+    package var packed: (kind: UInt8, version: UInt64) {
+        switch self {
+        case .versionEquals(let version): (1, version.rawValue)
+        case .absent: (2, 0)
+        case .present: (3, 0)
+        }
     }
 }
