@@ -9,19 +9,6 @@ import ThalwegWire
 enum ClusterCall {
     static let timeout = TimeAmount.seconds(10)
 
-    /// How a node speaks to others' listeners for clients: as to its own. It shows the certificate
-    /// that it shows clients, and believes the authorities of clients and nodes, and the system's.
-    ///
-    /// Throws `invalid_configuration`.
-    static func tls(
-        clients: CertificateFiles, nodes: CertificateFiles
-    ) throws(ThalwegError) -> TLSOpening? {
-        guard !clients.isEmpty else { return nil }
-        let own = CertificateFiles(certificate: clients.certificate, key: clients.key)
-        return try TLSOpening(
-            own, others: Set([clients.authority, nodes.authority]).subtracting([""]).sorted())
-    }
-
     /// What a node answered, and which version of the server it runs.
     struct Answer<Reply: Sendable>: Sendable {
         let reply: Reply

@@ -102,8 +102,7 @@ public enum ClusterDirectory {
         if configuration.isListenGiven { file.listen = configuration.options.listen }
         if !settings.listen.isEmpty { file.clusterListen = settings.listen }
         if !settings.secretFile.isEmpty { file.secretFile = settings.secretFile }
-        if !settings.certificates.isEmpty { file.certificates = settings.certificates }
-        if !configuration.options.tls.isEmpty { file.clientTLS = configuration.options.tls }
+        file.takeCertificates(configuration)
         for (name, given, known) in [
             ("--cluster-advertise", settings.advertise, file.address),
             ("--cluster-advertise-clients", settings.advertiseClients, file.clientAddress),
@@ -146,8 +145,7 @@ public enum ClusterDirectory {
                 advice: "join with an empty directory; to take this data along, found the cluster "
                     + "with it (--cluster-init) and let the others join")
         }
-        let tls = try ClusterCall.tls(clients: file.clientTLS, nodes: file.certificates)
-        let info = try await ClusterCall.status(of: through, tls)
+        let info = try await ClusterCall.status(of: through, file.calls())
         guard info.cluster != 0 else {
             throw ThalwegError(
                 .invalidConfiguration,

@@ -47,6 +47,27 @@ struct ClusterFile: Sendable, Hashable {
         Member(node, address: address, clientAddress: clientAddress)
     }
 
+    // MARK: TLS
+
+    /// Certificates that are given now take the place of those from before.
+    mutating func takeCertificates(_ configuration: ServerConfiguration) {
+        let settings = configuration.cluster
+        if !settings.certificates.isEmpty { certificates = settings.certificates }
+        if !configuration.options.tls.isEmpty { clientTLS = configuration.options.tls }
+    }
+
+    /// How a node speaks to others' listeners for clients: as to its own. It shows the certificate
+    /// that it shows clients, and believes the authorities of clients and nodes, and the system's.
+    /// Nil for plain text.
+    ///
+    /// Throws `invalid_configuration`.
+    func calls() throws(ThalwegError) -> TLSOpening? {
+        guard !clientTLS.isEmpty else { return nil }
+        let own = CertificateFiles(certificate: clientTLS.certificate, key: clientTLS.key)
+        let others = Set([clientTLS.authority, certificates.authority]).subtracting([""])
+        return try TLSOpening(own, others: others.sorted())
+    }
+
     // MARK: The file
 
     /// What the directory says; nil where it belongs to no cluster.

@@ -100,10 +100,9 @@ struct Refetch {
             max(5_000, 10 * configuration.cluster.electionMilliseconds))
         let clock = ContinuousClock()
         let end = clock.now + patience
-        let (clients, nodes) = (configuration.options.tls, configuration.cluster.certificates)
-        let tls = try ClusterCall.tls(
-            clients: clients.isEmpty ? file.clientTLS : clients,
-            nodes: nodes.isEmpty ? file.certificates : nodes)
+        var own = file
+        own.takeCertificates(configuration)
+        let tls = try own.calls()
         var reason = "none of them is known; name one with --join"
         while !addresses.isEmpty {
             do throws(ThalwegError) {

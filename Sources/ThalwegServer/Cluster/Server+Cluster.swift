@@ -37,7 +37,7 @@ extension Server {
         var cluster = clusterOptions(file, configuration.cluster, network)
         let server: Server
         do throws(ThalwegError) {
-            cluster.calls = try ClusterCall.tls(clients: file.clientTLS, nodes: file.certificates)
+            cluster.calls = try file.calls()
             options.cluster = cluster
             server = try await start(options, logger: logger)
         } catch {
