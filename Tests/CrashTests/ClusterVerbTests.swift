@@ -4,10 +4,6 @@ import ThalwegClient
 import ThalwegCluster
 import ThalwegModel
 
-#if canImport(Glibc)
-import Glibc
-#endif
-
 /// What an operator types, to nodes that are processes.
 @Suite(.serialized, .enabled(if: ConsensusCore.isAvailable, "run scripts/get-raft.sh"))
 struct ClusterVerbTests {
@@ -77,11 +73,12 @@ private final class VerbCluster {
 
     private let root = FileManager.default.temporaryDirectory
         .appendingPathComponent("thalweg-verbs-\(UUID().uuidString)")
-    private let ports: [Int]
+    /// Where each node serves clients, and behind it where it serves nodes.
+    private let free: [String]
     private var processes: [Int: ServerProcess] = [:]
 
     init(_ count: Int) throws {
-        ports = try VerbCluster.freePorts(2 * count)
+        free = try LoopbackSocket.freeAddresses(2 * count)
         try FileManager.default.createDirectory(at: root, withIntermediateDirectories: true)
     }
 
@@ -90,13 +87,13 @@ private final class VerbCluster {
         try? FileManager.default.removeItem(at: root)
     }
 
-    func address(_ number: Int) -> String { "127.0.0.1:\(ports[2 * number - 2])" }
+    func address(_ number: Int) -> String { free[2 * number - 2] }
     var addresses: String { [1, 2, 4].map { address($0) }.joined(separator: ",") }
 
     func start(_ number: Int, _ arguments: [String]) throws {
         processes[number] = try ServerProcess(
             data: root.appendingPathComponent("node\(number)").path, listen: address(number),
-            arguments: ["--cluster-listen", "127.0.0.1:\(ports[2 * number - 1])"] + arguments)
+            arguments: ["--cluster-listen", free[2 * number - 1]] + arguments)
     }
 
     func kill(_ number: Int) { processes.removeValue(forKey: number)?.crash() }
@@ -155,29 +152,5 @@ private final class VerbCluster {
             }
         }
         Issue.record("the members are \(String(describing: last))")
-    }
-
-    /// Ports that nobody has, all held until all are known.
-    private static func freePorts(_ count: Int) throws -> [Int] {
-        var held: [Int32] = []
-        defer { for descriptor in held { close(descriptor) } }
-        return try (0..<count).map { _ in
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            held.append(descriptor)
-            var own = sockaddr_in()
-            own.sin_family = sa_family_t(AF_INET)
-            own.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            // Safe: both calls look at as many bytes as they are told that the address has.
-            let status = withUnsafeMutablePointer(to: &own) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
-                }
-            }
-            guard status == 0 else {
-                throw ThalwegError(.connectionLost, "no port is free: errno \(errno)")
-            }
-            return Int(UInt16(bigEndian: own.sin_port))
-        }
     }
 }

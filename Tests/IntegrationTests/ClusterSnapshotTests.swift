@@ -116,19 +116,7 @@ struct ClusterSnapshotTests {
         }
         try await withCluster(1, change) { cluster in
             let (leader, client) = try await cluster.writer()
-            let topic = try await client.topic(
-                TopicDefinition(
-                    name: "events", keyKind: .u64, schema: nil,
-                    options: TopicOptions(writes: .every, history: .forever)))
-            for round in UInt64(0)..<40 {
-                var batch = Batch(topic, acknowledgement: .committed)
-                for key in UInt64(0)..<50 {
-                    try batch.assert(
-                        .u64(key),
-                        row: Array("\(round)/\(key)".utf8) + [UInt8](repeating: 7, count: 500))
-                }
-                try await client.write(&batch)
-            }
+            let topic = try await client.writeRounds(padding: 500)
             let joining = NodeID(9)
             try await cluster.start(joining, isFounder: false)
             let member = try cluster.member(joining)

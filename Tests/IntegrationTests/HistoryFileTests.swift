@@ -15,19 +15,7 @@ import ThalwegServer
         let first = try await TestServer.start(nil, change)
         defer { try? FileManager.default.removeItem(atPath: first.directory) }
         let client = try await first.connect(.named("w"))
-        let topic = try await client.topic(
-            TopicDefinition(
-                name: "events", keyKind: .u64, schema: nil,
-                options: TopicOptions(writes: .every, history: .forever)))
-        for round in UInt64(0)..<40 {
-            var batch = Batch(topic, acknowledgement: .committed)
-            for key in UInt64(0)..<50 {
-                try batch.assert(
-                    .u64(key), row: Array("\(round)/\(key)".utf8) + [UInt8](repeating: 7, count: 90)
-                )
-            }
-            try await client.write(&batch)
-        }
+        let topic = try await client.writeRounds(padding: 90)
         try await check(client, topic)
         // Storing goes on behind the writes.
         let folder = first.directory + "/history"

@@ -60,8 +60,13 @@ final class RealCluster {
         servers[number] = try await Server.start(given, logger: Self.logger())
     }
 
-    func found() async throws {
-        try await start(1, configuration(1) { $0.cluster.founds = true })
+    func found(_ change: (inout ServerConfiguration) -> Void = { _ in }) async throws {
+        try await start(
+            1,
+            configuration(1) {
+                $0.cluster.founds = true
+                change(&$0)
+            })
     }
 
     func join(_ number: Int, _ change: (inout ServerConfiguration) -> Void = { _ in }) async throws
@@ -90,6 +95,17 @@ final class RealCluster {
         options.reconnect = .never
         options.tls = tls
         return try await ThalwegClient.connect(to: address(number), options: options)
+    }
+
+    /// A client that writes through the node, as soon as that leads.
+    func writer(_ number: Int) async throws -> ThalwegClient {
+        try await eventually("the leader takes writes") {
+            do {
+                return try await client(number, .named("writer"))
+            } catch let error as ThalwegError where error.code == .notLeader {
+                return nil
+            }
+        }
     }
 
     func info(_ number: Int) async throws -> ClusterInfo {

@@ -219,13 +219,7 @@ struct RealClusterTests {
     // MARK: Writing and reading
 
     private func write(_ cluster: RealCluster, _ number: Int, key: UInt64) async throws -> Offset {
-        let client = try await eventually("the leader takes writes") {
-            do {
-                return try await cluster.client(number, .named("writer"))
-            } catch let error as ThalwegError where error.code == .notLeader {
-                return nil
-            }
-        }
+        let client = try await cluster.writer(number)
         let topic = try await client.topic(Self.topic)
         let result = try await client.put(
             topic, .u64(key), row: [UInt8(truncatingIfNeeded: key)])

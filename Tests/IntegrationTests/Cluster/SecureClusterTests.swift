@@ -28,12 +28,7 @@ struct SecureClusterTests {
         try await withRealCluster { cluster in
             // Clients show certificates too.
             cluster.tls = Certificates.client(Certificates.elsewhere)
-            try await cluster.start(
-                1,
-                cluster.configuration(1) {
-                    $0.cluster.founds = true
-                    Self.secure(&$0)
-                })
+            try await cluster.found(Self.secure)
             try await cluster.join(2, Self.secure)
             try await cluster.join(3, Self.secure)
             let first = try await cluster.settled(Self.voters(3))
@@ -62,12 +57,7 @@ struct SecureClusterTests {
     func joiningInPlainText() async throws {
         try await withRealCluster { cluster in
             cluster.tls = Certificates.client(Certificates.node)
-            try await cluster.start(
-                1,
-                cluster.configuration(1) {
-                    $0.cluster.founds = true
-                    Self.secure(&$0)
-                })
+            try await cluster.found(Self.secure)
             let error = await #expect(throws: ThalwegError.self) { try await cluster.join(2) }
             #expect(error?.code == .tlsRequired)
         }
@@ -129,13 +119,7 @@ struct SecureClusterTests {
     }
 
     private func write(_ cluster: RealCluster, _ number: Int, key: UInt64) async throws {
-        let client = try await eventually("the leader takes writes") {
-            do {
-                return try await cluster.client(number, .named("writer"))
-            } catch let error as ThalwegError where error.code == .notLeader {
-                return nil
-            }
-        }
+        let client = try await cluster.writer(number)
         let topic = try await client.topic(Self.topic)
         _ = try await client.put(topic, .u64(key), row: [UInt8(truncatingIfNeeded: key)])
         try await client.close()

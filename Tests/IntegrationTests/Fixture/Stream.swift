@@ -37,6 +37,24 @@ extension ThalwegClient {
         try await retract(topic, .string(key))
     }
 
+    /// 40 rounds of writes to 50 keys of a new topic: rows of `round/key` and so many bytes more.
+    func writeRounds(padding: Int) async throws -> Topic {
+        let topic = try await topic(
+            TopicDefinition(
+                name: "events", keyKind: .u64, schema: nil,
+                options: TopicOptions(writes: .every, history: .forever)))
+        for round in UInt64(0)..<40 {
+            var batch = Batch(topic, acknowledgement: .committed)
+            for key in UInt64(0)..<50 {
+                try batch.assert(
+                    .u64(key),
+                    row: Array("\(round)/\(key)".utf8) + [UInt8](repeating: 7, count: padding))
+            }
+            try await write(&batch)
+        }
+        return topic
+    }
+
     /// Every event of the topic from the first kept to the newest of now.
     func events(_ topic: Topic) async throws -> [Change] {
         let last = try await describeTopic(topic.name).lastOffset
