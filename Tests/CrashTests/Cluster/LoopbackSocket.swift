@@ -1,15 +1,25 @@
 import Foundation
+import Synchronization
 import ThalwegModel
 
 /// Blocking sockets of the loopback address, as descriptors.
 enum LoopbackSocket {
-    /// Listens on a port that the system gives to nobody who connects somewhere, so that it is free
-    /// again for a server that is started anew on it.
+    /// The port that was given last. Each is given once: whoever was told of a port may be down for a
+    /// while, and another test that took it meanwhile would keep it from its server.
+    private static let lastPort = Mutex(Int.random(in: ports))
+    /// The system gives none of these to who connects somewhere.
+    private static let ports = 20_000..<32_000
+
+    /// Listens on a port that nobody else here was given or will be given, so that it is free again for a
+    /// server that is started anew on it.
     static func listen() throws -> (descriptor: Int32, address: String) {
-        for _ in 0..<2_000 {
-            let port = UInt16.random(in: 20_000..<32_000)
+        for _ in ports {
+            let port = lastPort.withLock { last in
+                last = last + 1 < ports.upperBound ? last + 1 : ports.lowerBound
+                return last
+            }
             let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-            let status = withAddress(port) { bind(descriptor, $0, $1) }
+            let status = withAddress(UInt16(port)) { bind(descriptor, $0, $1) }
             if status == 0, Foundation.listen(descriptor, 64) == 0 {
                 return (descriptor, "127.0.0.1:\(port)")
             }
