@@ -6,7 +6,7 @@ import ThalwegWire
 
 /// A server that reads and discards: what receiving the load costs at the least.
 ///
-/// One thread, `poll`, 256 KiB a read. Of each frame it parses the sixteen bytes of header, to find
+/// One thread, `epoll`, 256 KiB a read. Of each frame it parses the sixteen bytes of header, to find
 /// the next one; no payload is read and no sum checked. It answers `hello`, `create_topic`, `flush`
 /// and `status` as a server without records would, and every other request that wants an answer
 /// with `not_supported`. As an echo it sends back what it gets and parses nothing.
@@ -70,24 +70,19 @@ public final class Sink: Sendable {
     private func runWaiting() throws(ThalwegError) {
         let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
         defer { room.deallocate() }
-        var peers: [Peer] = []
-        var waiting = [pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0)]
+        var interest = try Interest()
+        try interest.add(listener.descriptor)
+        var peers: [Int32: Peer] = [:]
         while !stopping.load(ordering: .relaxed) {
-            let ready = retryingInterrupts { poll(&waiting, nfds_t(waiting.count), 100) }
-            guard ready > 0 else { continue }
-            for index in stride(from: peers.count - 1, through: 0, by: -1)
-            where waiting[index + 1].revents != 0 {
-                if !serve(peers[index], room) {
-                    peers.remove(at: index)
-                    waiting.remove(at: index + 1)
+            for descriptor in try interest.wait(milliseconds: 100) {
+                if let peer = peers[descriptor] {
+                    // A descriptor that is closed is of no more interest.
+                    if !serve(peer, room) { peers[descriptor] = nil }
+                } else {
+                    let peer = Peer(try listener.accept())
+                    try interest.add(peer.socket.descriptor)
+                    peers[peer.socket.descriptor] = peer
                 }
-            }
-            if waiting[0].revents != 0 {
-                let peer = Peer(try listener.accept())
-                peers.append(peer)
-                waiting.append(
-                    pollfd(fd: peer.socket.descriptor, events: Int16(POLLIN), revents: 0)
-                )
             }
         }
     }
