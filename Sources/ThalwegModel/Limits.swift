@@ -50,5 +50,9 @@ public struct Limits: Hashable, Sendable {
     /// Bytes that may wait in a connection's outgoing buffer before its reader counts as slow.
     public var outboundBytesPerConnection = 8 << 20
 
+    /// Reads of one connection that wait for their answers at a time, but for a GET of records that the
+    /// connection's own loop has: those are answered as they come. What is asked behind them waits.
+    public var readsPerConnection = 64
+
     public init() {}
 }

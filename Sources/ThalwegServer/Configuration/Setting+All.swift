@@ -84,6 +84,9 @@ extension Setting {
             "limits.outboundBytesPerConnection", 4_096...(1 << 40),
             \.options.limits.outboundBytesPerConnection,
             "Bytes waiting to be sent before a connection's reader counts as slow."),
+        number(
+            "limits.readsPerConnection", 1...65_536, \.options.limits.readsPerConnection,
+            "Reads of one connection that wait for their answers at a time."),
     ]
 
     private static let log: [Setting] = [

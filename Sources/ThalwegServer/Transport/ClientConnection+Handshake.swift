@@ -113,13 +113,7 @@ extension ClientConnection {
                     maximumWritesPerBatch: UInt32(node.options.limits.writesPerBatch),
                     serverVersion: serverVersion), requestID)
             // What came while the claim was under way.
-            let waiting = partial
-            partial = []
-            waiting.withUnsafeBytes { received($0) }
-            if isReadPending, !isWaiting {
-                isReadPending = false
-                channel?.read()
-            }
+            goOn()
         }
     }
 }

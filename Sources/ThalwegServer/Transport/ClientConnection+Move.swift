@@ -81,11 +81,9 @@ extension ClientConnection {
         waitingForArrival = []
         for body in asked { body(self) }
         guard case .open = state else { return }
-        let waiting = partial
-        partial = []
-        waiting.withUnsafeBytes { received($0) }
-        isReadPending = isWaiting
-        if !isWaiting { channel.read() }
+        // The new channel was not read yet.
+        isReadPending = true
+        goOn()
     }
 }
 

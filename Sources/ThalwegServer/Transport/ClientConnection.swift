@@ -46,10 +46,14 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
     /// What `thalweg.connections` tells.
     private(set) var facts: ConnectionFacts?
     /// Bytes handed to other loops and not merged yet.
-    private(set) var handedOver = 0
+    var handedOver = 0
     /// Writes of the read that is being handled, which go to another loop when it is.
     var crossing: CrossingWrites?
     var isReadPending = false
+    /// Answers fill the way out: frames wait until there is room.
+    var isFull = false
+    /// Reads that are not answered yet and may be answered with much.
+    var readsUnderWay = 0
     /// It goes to another loop once at most, and not at all within TLS, whose state is its channel's.
     var hasMoved: Bool
     /// What others asked of it on its way there.
@@ -148,7 +152,11 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
             if case .closed = state { return }
             return partial.append(contentsOf: bytes)
         }
-        defer { cross() }
+        let gathers = outlet.gather()
+        defer {
+            cross()
+            if gathers { outlet.flush() }
+        }
         var bytes = bytes
         do throws(ThalwegError) {
             if !partial.isEmpty { bytes = try complete(with: bytes) }
@@ -220,19 +228,12 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
                 return partial.append(contentsOf: bytes[start...])
             }
             try handle(frame)
+            if frame.header.type != .write, channel?.isWritable == false { isFull = true }
         }
         if case .closed = state { return }
         if splitter.consumed < bytes.count {
             if case .waitingForHello = state { try checkPlain(bytes) }
             partial.append(contentsOf: bytes[splitter.consumed...])
-        }
-    }
-
-    /// Frames wait while the source is being claimed, and on the way to another loop.
-    var isWaiting: Bool {
-        switch state {
-        case .claiming, .moving, .closed: true
-        case .waitingForHello, .open: false
         }
     }
 
@@ -288,14 +289,6 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
         crossing?.append(payload, requestID: requestID)
     }
 
-    func hold(_ bytes: Int) {
-        onOwnLoop { $0.handedOver += bytes }
-    }
-
-    func release(_ bytes: Int) {
-        onOwnLoop { $0.taken(bytes) }
-    }
-
     /// Runs where the connection is by then.
     func onOwnLoop(_ body: @escaping @Sendable (ClientConnection) -> Void) {
         guard let loop = outlet.loop else { return }
@@ -319,15 +312,6 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
         settled { $0.channel?.close(promise: nil) }
     }
 
-    /// Another loop has merged `count` bytes: reading goes on if it had stopped.
-    private func taken(_ count: Int) {
-        handedOver -= count
-        if isReadPending, handedOver <= node.options.limits.unmergedBytesPerConnection / 2 {
-            isReadPending = false
-            channel?.read()
-        }
-    }
-
     /// Reads are asked for one by one, so that a connection which is ahead of the merging, or has
     /// too many bytes of answers waiting, is not read.
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -341,11 +325,14 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable, isReadPending,
-            handedOver <= node.options.limits.unmergedBytesPerConnection
-        {
-            isReadPending = false
-            context.read()
+        if context.channel.isWritable {
+            // Not from within the write that made room.
+            context.eventLoop.execute { [self] in
+                onOwnLoop { connection in
+                    connection.isFull = false
+                    connection.goOn()
+                }
+            }
         }
         context.fireChannelWritabilityChanged()
     }

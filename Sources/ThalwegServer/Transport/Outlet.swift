@@ -9,6 +9,9 @@ final class Outlet: Sendable {
         var loop: (any EventLoop)?
         /// What waits, on the way to another loop.
         var waiting: [ByteBuffer]?
+        /// What the loop itself sends is written, and leaves when it has done what it is at.
+        var isGathering = false
+        var hasGathered = false
         var isClosed = false
         var whenClosed: [@Sendable () -> Void] = []
     }
@@ -21,7 +24,7 @@ final class Outlet: Sendable {
     var loop: (any EventLoop)? { state.withLock { $0.loop } }
 
     func send(_ bytes: ByteBuffer) {
-        let own: (any Channel)? = state.withLock { state in
+        let own: (channel: any Channel, flushes: Bool)? = state.withLock { state in
             if state.waiting != nil {
                 state.waiting?.append(bytes)
                 return nil
@@ -29,11 +32,37 @@ final class Outlet: Sendable {
             guard let channel = state.channel else { return nil }
             // Nothing but the loop itself moves the connection, so it needs no lock; others only
             // queue here.
-            if channel.eventLoop.inEventLoop { return channel }
+            if channel.eventLoop.inEventLoop {
+                if state.isGathering { state.hasGathered = true }
+                return (channel, !state.isGathering)
+            }
             channel.writeAndFlush(bytes, promise: nil)
             return nil
         }
-        own?.writeAndFlush(bytes, promise: nil)
+        guard let own else { return }
+        if own.flushes {
+            own.channel.writeAndFlush(bytes, promise: nil)
+        } else {
+            own.channel.write(bytes, promise: nil)
+        }
+    }
+
+    /// From here until ``flush()``, what the connection's loop sends leaves in one piece: a hundred
+    /// answers to a hundred requests of one read cost one write to the socket. On that loop; `false`
+    /// where it is so already.
+    func gather() -> Bool {
+        state.withLock { state in
+            defer { state.isGathering = true }
+            return !state.isGathering
+        }
+    }
+
+    func flush() {
+        let channel: (any Channel)? = state.withLock { state in
+            defer { (state.isGathering, state.hasGathered) = (false, false) }
+            return state.hasGathered ? state.channel : nil
+        }
+        channel?.flush()
     }
 
     /// The connection has a channel, the first or the next.

@@ -115,8 +115,9 @@ extension ClientConnection {
         var last = Offset.start
         for case .offset(let offset) in points { last = max(last, offset) }
         let named = last
-        when(notBefore, of: topic, requestID) { [self] loop throws(ThalwegError) in
-            loop.whenReached(.after(named), of: topic) { [self] error in
+        when(notBefore, of: topic, requestID) { [self] loop, read throws(ThalwegError) in
+            loop.whenReached(.after(named), of: topic) { [self, read] error in
+                defer { withExtendedLifetime(read) {} }
                 do throws(ThalwegError) {
                     if let error { throw error }
                     try body(loop.partition)

@@ -19,7 +19,8 @@ extension ClientConnection {
             return try read(payload, partition, requestID)
         }
         let copy = Array(payload)
-        when(head.notBefore, of: head.topic, requestID) { [self] partition throws(ThalwegError) in
+        when(head.notBefore, of: head.topic, requestID) {
+            [self] partition, _ throws(ThalwegError) in
             let result = copy.withUnsafeBytes { bytes in
                 Result { () throws(ThalwegError) in try read(bytes, partition, requestID) }
             }
@@ -61,7 +62,7 @@ extension ClientConnection {
     func scan(_ payload: UnsafeRawBufferPointer, _ requestID: UInt32) throws(ThalwegError) {
         let request = try ScanRequest(payload)
         when(request.notBefore, of: request.topic, requestID) {
-            [self] partition throws(ThalwegError) in
+            [self] partition, _ throws(ThalwegError) in
             let filter = try partition.partition.filter(request.topic, request.filter)
             let query = ScanQuery(
                 order: request.order, filter: filter, limit: Int(request.limit),
@@ -75,37 +76,39 @@ extension ClientConnection {
     func count(_ payload: UnsafeRawBufferPointer, _ requestID: UInt32) throws(ThalwegError) {
         let request = try CountRequest(payload)
         when(request.notBefore, of: request.topic, requestID) {
-            [self] partition throws(ThalwegError) in
+            [self] partition, _ throws(ThalwegError) in
             let filter = try partition.partition.filter(request.topic, request.filter)
             let counted = try partition.partition.count(request.topic, filter: filter)
             answer(Counted(applied: counted.applied, count: UInt64(counted.count)), requestID)
         }
     }
 
-    /// Calls `body` on the topic's loop when `offset` is applied; what it throws is the answer.
+    /// Calls `body` on the topic's loop when `offset` is applied; what it throws is the answer. The
+    /// read is under way for as long as `body`, or what that hands its second argument to, is.
     func when(
         _ offset: Offset, of topic: TopicID, _ requestID: UInt32,
-        _ body: @escaping @Sendable (PartitionLoop) throws(ThalwegError) -> Void
+        _ body: @escaping @Sendable (PartitionLoop, ReadUnderWay) throws(ThalwegError) -> Void
     ) {
+        let read = beginRead()
         if let system = node.system.named(topic) {
             return node.system.freshen(system) { [self] error in
                 if let error { return refuse(error, requestID) }
-                look(offset, of: topic, requestID, body)
+                look(offset, of: topic, requestID, read, body)
             }
         }
-        look(offset, of: topic, requestID, body)
+        look(offset, of: topic, requestID, read, body)
     }
 
     private func look(
-        _ offset: Offset, of topic: TopicID, _ requestID: UInt32,
-        _ body: @escaping @Sendable (PartitionLoop) throws(ThalwegError) -> Void
+        _ offset: Offset, of topic: TopicID, _ requestID: UInt32, _ read: ReadUnderWay,
+        _ body: @escaping @Sendable (PartitionLoop, ReadUnderWay) throws(ThalwegError) -> Void
     ) {
         let partition = node.partition(topic)
         partition.loop.execute { [self] in
             partition.whenApplied(offset, of: topic) { [self] error in
                 do throws(ThalwegError) {
                     if let error { throw error }
-                    try body(partition)
+                    try body(partition, read)
                 } catch {
                     refuse(error, requestID)
                 }

@@ -1,0 +1,79 @@
+import Foundation
+import Testing
+import ThalwegClient
+import ThalwegModel
+import ThalwegWire
+
+/// Whoever asks for much at a time is answered in pieces: what it has not taken yet has a bound, and
+/// so has what is made for it.
+@Suite(.serialized) struct UnreadAnswersTests {
+    private static let requests = UInt32(1_200)
+
+    /// Sends the requests in one piece; gives the numbers of the answers in their order, and the bytes
+    /// that this process had at the most more than before.
+    private func ask(
+        with valueBytes: Int = Limits.rowBytes,
+        _ request: (TopicID, UInt32) throws -> [UInt8]
+    ) async throws -> (numbers: [UInt32], grown: Int) {
+        var numbers: [UInt32] = []
+        var grown = 0
+        try await withServer { server in
+            let client = try await server.connect()
+            let topic = try await client.topic(
+                TopicDefinition(name: "blobs", keyKind: .u64, schema: nil))
+            try await client.put(topic, .u64(1), row: [UInt8](repeating: 7, count: valueBytes))
+            let raw = try RawConnection(server.address)
+            try raw.greet()
+            var bytes: [UInt8] = []
+            for number in 2..<Self.requests + 2 { bytes += try request(topic.id, number) }
+            let before = try peakBytes()
+            try raw.send(bytes)
+            for _ in 0..<Self.requests {
+                let answer = try #require(try raw.receive())
+                #expect(answer.payload.count >= valueBytes)
+                numbers.append(answer.requestID)
+            }
+            grown = try peakBytes() - before
+            try await client.close()
+        }
+        return (numbers, grown)
+    }
+
+    /// The most that this process ever had in memory.
+    private func peakBytes() throws -> Int {
+        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
+        let kibibytes = try #require(
+            line.split(separator: " ").dropFirst().first.flatMap { Int($0) })
+        return kibibytes << 10
+    }
+
+    @Test(
+        "a thousand GETs of a megabyte each take a bounded part of the memory, and are answered in order"
+    )
+    func gets() async throws {
+        let (numbers, grown) = try await ask { topic, number in
+            try Frame.bytes(GetRequest(topic, keys: [.u64(1)]), requestID: number)
+        }
+        #expect(numbers == Array(2..<Self.requests + 2))
+        #expect(grown < 400 << 20)
+    }
+
+    @Test("a thousand SCANs whose pages are a megabyte each take a bounded part of the memory")
+    func scans() async throws {
+        let (numbers, grown) = try await ask { topic, number in
+            try Frame.bytes(ScanRequest(topic, limit: 10), requestID: number)
+        }
+        #expect(Set(numbers) == Set(2..<Self.requests + 2))
+        #expect(numbers.count == Self.requests)
+        #expect(grown < 400 << 20)
+    }
+
+    @Test("a thousand GETs in one piece of small records are answered in order")
+    func smallGets() async throws {
+        let (numbers, _) = try await ask(with: 8) { topic, number in
+            try Frame.bytes(GetRequest(topic, keys: [.u64(1)]), requestID: number)
+        }
+        #expect(numbers == Array(2..<Self.requests + 2))
+    }
+}
