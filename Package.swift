@@ -104,11 +104,11 @@ let package = Package(
             name: "ThalwegClient",
             dependencies: ["ThalwegModel", "ThalwegWire", "ThalwegTLS", nioCore, nioPosix]),
         .target(name: "ThalwegRecords", dependencies: ["ThalwegClient", "ThalwegMacros"]),
-        .systemLibrary(name: "CEpoll"),
+        .systemLibrary(name: "CLinux"),
         .target(
             name: "ThalwegBench",
             dependencies: [
-                "CEpoll",
+                "CLinux",
                 "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegPrograms", "ThalwegClient",
                 histogram,
             ]),
@@ -182,6 +182,6 @@ if Context.environment["THALWEG_MACRO_TESTS"] != nil {
 if hasRaft { package.targets.append(.systemLibrary(name: "CRaft")) }
 
 for target in package.targets
-where !["CThalwegShims", "CWasmtime", "CAllocationCounter", "CRaft", "CEpoll"].contains(target.name) {
+where !["CThalwegShims", "CWasmtime", "CAllocationCounter", "CRaft", "CLinux"].contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + swiftSettings
 }

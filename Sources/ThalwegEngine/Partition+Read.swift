@@ -1,4 +1,5 @@
 public import ThalwegModel
+public import ThalwegWire
 
 /// A record as readers see it, lent for the duration of a call.
 public struct RecordReading {
@@ -77,6 +78,18 @@ extension Partition {
             return body(nil)
         }
         return body(box.state.reading(slot))
+    }
+
+    /// Encodes the committed records of `count` encoded keys, which stand one behind the other, as the
+    /// answer to a GET. Keys without a record that is remembered are absent there.
+    ///
+    /// - Throws: `unknown_topic`; `invalid_frame` where the keys are not as many; `frame_too_large`.
+    public func encodeRecords(
+        _ topic: TopicID, keys: UnsafeRawBufferPointer, count: Int, into writer: inout RecordsWriter
+    ) throws(ThalwegError) {
+        let box = try required(topic)
+        writer.begin(applied: Offset(box.state.table.changes.last))
+        try box.state.encodeRecords(keys, count, into: &writer)
     }
 
     /// Walks the records that changed after `offset`, each once, in the order of their last

@@ -76,4 +76,66 @@ import ThalwegWire
         }
         #expect(numbers == Array(2..<Self.requests + 2))
     }
+
+    @Test(
+        "what was asked before a goodbye, or before bytes that are no frame, is answered",
+        arguments: [true, false])
+    func answersBeforeTheEnd(saysGoodbye: Bool) async throws {
+        try await withServer { server in
+            let client = try await server.connect()
+            let topic = try await client.topic(
+                TopicDefinition(name: "blobs", keyKind: .u64, schema: nil))
+            try await client.put(topic, .u64(1), row: [7, 7, 7])
+            let raw = try RawConnection(server.address)
+            try raw.greet()
+            let get = try GetRequest(topic.id, keys: [.u64(1), .u64(2)])
+            // The first may make the connection go to another loop.
+            try raw.send(try Frame.bytes(get, requestID: 2))
+            #expect(try raw.receive()?.requestID == 2)
+            var bytes: [UInt8] = []
+            for number in UInt32(3)..<103 { bytes += try Frame.bytes(get, requestID: number) }
+            bytes +=
+                saysGoodbye ? Frame.bytes(Bye(), requestID: 0) : [UInt8](repeating: 0xff, count: 16)
+            try raw.send(bytes)
+            for number in UInt32(3)..<103 { #expect(try raw.receive()?.requestID == number) }
+            if !saysGoodbye { _ = try raw.receiveError() }
+            #expect(try raw.receive() == nil)
+            try await client.close()
+        }
+    }
+
+    @Test(
+        "keys that are not as many as they are said to be are refused, and nothing else is",
+        arguments: [1, 40])
+    func miscountedKeys(count: UInt32) async throws {
+        try await withServer { server in
+            let client = try await server.connect()
+            let topic = try await client.topic(
+                TopicDefinition(name: "blobs", keyKind: .u64, schema: nil))
+            try await client.put(topic, .u64(1), row: [7])
+            let raw = try RawConnection(server.address)
+            try raw.greet()
+            var payload: [UInt8] = []
+            for value in [UInt64(topic.id.rawValue), 0] {
+                let size = payload.isEmpty ? 4 : 8
+                payload += withUnsafeBytes(of: value.littleEndian) { $0.prefix(size) }
+            }
+            payload += withUnsafeBytes(of: count.littleEndian) { Array($0) }
+            payload += [UInt8](repeating: 0, count: 8 * Int(count) + 8)
+            try raw.send(Frame.bytes(.get, payload: payload, requestID: 2))
+            #expect(try raw.receiveError().code == .invalidFrame)
+            let keys = (0..<UInt64(40)).map { Key.u64($0) }
+            try raw.send(try Frame.bytes(GetRequest(topic.id, keys: keys), requestID: 3))
+            let answer = try #require(try raw.receive())
+            #expect(answer.type == .records && answer.requestID == 3)
+            let presences = try answer.payload.withUnsafeBytes { payload in
+                var cursor = try RecordCursor(records: payload, kind: .u64)
+                var presences: [RecordPresence] = []
+                while let entry = try cursor.next() { presences.append(entry.presence) }
+                return presences
+            }
+            #expect(presences == (0..<40).map { $0 == 1 ? .live : .absent })
+            try await client.close()
+        }
+    }
 }

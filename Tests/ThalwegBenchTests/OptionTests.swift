@@ -92,9 +92,9 @@ import ThalwegModel
 
     @Test func `the figure of a benchmark of Redis is its second column`() {
         let csv = "\"test\",\"rps\",\"avg_latency_ms\"\r\n\"SET\",\"1234567.50\",\"0.4\"\r\n"
-        #expect(RedisPeer.requestsPerSecond(csv: csv) == 1_234_567.5)
-        #expect(RedisPeer.requestsPerSecond(csv: "\"SET\",\"42\"") == 42)
-        #expect(RedisPeer.requestsPerSecond(csv: "ERR") == nil)
+        #expect(RedisPeer.requestsPerSecond(of: .set, csv: csv) == 1_234_567.5)
+        #expect(RedisPeer.requestsPerSecond(of: .set, csv: "\"SET\",\"42\"") == 42)
+        #expect(RedisPeer.requestsPerSecond(of: .set, csv: "ERR") == nil)
     }
 
     @Test func `counters are told by how much they grew and states as they are`() {

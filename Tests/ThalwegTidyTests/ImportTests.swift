@@ -28,7 +28,7 @@ import Testing
         "ThalwegClient": ["ThalwegModel", "ThalwegWire", "ThalwegTLS", "NIOCore", "NIOPosix"],
         "ThalwegBench": [
             "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegPrograms", "ThalwegClient",
-            "CEpoll", "Histogram", "Foundation",
+            "CLinux", "Histogram", "Foundation",
         ],
         "thalweg": [
             "ThalwegModel", "ThalwegWire", "ThalwegLog", "ThalwegServer", "ThalwegClient",

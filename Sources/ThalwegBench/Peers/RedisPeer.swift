@@ -2,14 +2,20 @@ import Foundation
 import Glibc
 import ThalwegModel
 
-/// Redis beside us: `redis-benchmark` with pipelined `SET`s of the same bytes.
+/// Redis beside us: `redis-benchmark` with pipelined `SET`s or `GET`s of the same bytes.
 struct RedisPeer {
+    enum Command: String {
+        case set = "SET"
+        case get = "GET"
+    }
+
     struct Figures {
         var withoutLog: Double?
         var withLog: Double?
         var note: String
     }
 
+    var command = Command.set
     let valueBytes: Int
     let clients: Int
     let keys: Int
@@ -31,6 +37,9 @@ struct RedisPeer {
         let server = try Self.find("redis-server")
         progress.say("redis without a log")
         let without = try spawned(server, benchmark, ["--save", "", "--appendonly", "no"])
+        guard command == .set else {
+            return Figures(withoutLog: without, withLog: nil, note: label)
+        }
         progress.say("redis with a log, synced each second")
         let with = try spawned(
             server,
@@ -46,7 +55,7 @@ struct RedisPeer {
     }
 
     private var label: String {
-        "redis-benchmark SET, \(clients) clients, 64 in a pipeline, values of \(valueBytes) bytes, "
+        "redis-benchmark \(command.rawValue), \(clients) clients, 64 in a pipeline, values of \(valueBytes) bytes, "
             + "\(keys) keys"
     }
 
@@ -95,7 +104,8 @@ struct RedisPeer {
         // About half of what it does a second on a small machine, so it takes some of `seconds`.
         let requests = max(200_000, Int(seconds * 500_000))
         process.arguments = [
-            "-h", host, "-p", "\(port)", "-t", "set", "-d", "\(valueBytes)", "-P", "64",
+            "-h", host, "-p", "\(port)", "-t", command == .set ? "set" : "set,get", "-d",
+            "\(valueBytes)", "-P", "64",
             "-n", "\(requests)", "-c", "\(clients)", "-r", "\(keys)", "--csv",
         ]
         process.standardOutput = output
@@ -105,7 +115,7 @@ struct RedisPeer {
         let data = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         let text = String(decoding: data, as: UTF8.self)
-        guard let figure = Self.requestsPerSecond(csv: text) else {
+        guard let figure = Self.requestsPerSecond(of: command, csv: text) else {
             throw ThalwegError(
                 .connectionLost,
                 "redis-benchmark gave no figure: \(text.suffix(300))",
@@ -115,11 +125,11 @@ struct RedisPeer {
         return figure
     }
 
-    /// The second column of the line of `SET`.
-    static func requestsPerSecond(csv: String) -> Double? {
+    /// The second column of the command's line.
+    static func requestsPerSecond(of command: Command, csv: String) -> Double? {
         for line in csv.split(whereSeparator: \.isNewline) {
             let columns = line.split(separator: ",").map { $0.filter { $0 != "\"" } }
-            if columns.count >= 2, columns[0] == "SET" { return Double(columns[1]) }
+            if columns.count >= 2, columns[0] == command.rawValue { return Double(columns[1]) }
         }
         return nil
     }

@@ -8,6 +8,10 @@ public struct ReadOptions: Hashable, Sendable {
     /// Of each phase.
     public var duration = Duration.seconds(5)
     public var windowMilliseconds = 20
+    /// The system places threads on cores; otherwise the reader, the server and the echoes share one.
+    public var spread = false
+    /// Beside pipelined reads, those of Redis: `HOST:PORT`, or `spawn` for one that is started.
+    public var redis: String?
     public var quiet = false
     public var commandLine: [String] = []
 

@@ -17,6 +17,18 @@ public struct ReadPhase: Codable, Sendable {
     public var replicaReadP99Ns: Double
 }
 
+/// Reads of single records, 64 under way on each of as many connections as the load has workers.
+public struct PipelinedFigures: Codable, Sendable {
+    public var connections: Int
+    public var inFlight: Int
+    public var readsPerSecond: Double
+    /// Processor time of the server, all its threads.
+    @Nullable public var serverCpuNsPerRead: Double?
+    /// `redis-benchmark` with GETs of as many bytes, as many connections and under way.
+    @Nullable public var redisReadsPerSecond: Double?
+    @Nullable public var ratioToRedis: Double?
+}
+
 /// What `bench read` found.
 public struct ReadReport: Report {
     public var scenario = "read"
@@ -27,7 +39,11 @@ public struct ReadReport: Report {
     /// Frames of the answers, and of the echo.
     public var answerBytes: Int
     public var inFlight = 1
+    /// Cores that the reader, the server and the echoes share; none where the system places them.
+    public var sharedCores: [Int]
     public var phases: [ReadPhase]
+    /// 64 reads under way on each connection, every answer checked.
+    public var pipelined: PipelinedFigures
     // Of the first phase:
     public var readP50Us: Double
     public var readP99Us: Double
@@ -54,6 +70,19 @@ public struct ReadReport: Report {
                         + "\(Figure.text(phase.replicaReadP99Ns, 0)) ns"
                 )
             )
+        }
+        let each = pipelined.serverCpuNsPerRead.map {
+            ", server CPU \(Figure.text($0, 0)) ns a read"
+        }
+        rows.append(
+            (
+                "\(pipelined.inFlight) at a time",
+                "\(Figure.count(pipelined.readsPerSecond)) reads/s over "
+                    + "\(pipelined.connections) connections\(each ?? "")"
+            )
+        )
+        if let redis = pipelined.redisReadsPerSecond, let ratio = pipelined.ratioToRedis {
+            rows.append(("Redis", "\(Figure.count(redis))/s, ratio \(Figure.text(ratio, 2))"))
         }
         return rows + [("errors", "\(errors)")]
     }

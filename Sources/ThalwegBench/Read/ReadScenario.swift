@@ -18,6 +18,17 @@ public func runRead(_ options: ReadOptions) throws -> ReadReport {
             advice: "give one, such as 0"
         )
     }
+    let everywhere = try Placement.current()
+    let shared = options.spread ? everywhere : everywhere.last
+    return try shared.run {
+        try measureReads(
+            options, shared: shared, others: options.spread ? everywhere : everywhere.others)
+    }
+}
+
+private func measureReads(
+    _ options: ReadOptions, shared: Placement, others: Placement
+) throws -> ReadReport {
     let server = try MeasuredServer(options.server)
     defer { server.stop() }
     let echo = try MeasuredServer.startSink(options.server, mode: .echo)
@@ -37,8 +48,9 @@ public func runRead(_ options: ReadOptions) throws -> ReadReport {
     }
     reader.replica = replica
     var phases: [ReadPhase] = []
-    for rate in options.rates { phases.append(try reader.phase(rate)) }
+    for rate in options.rates { phases.append(try reader.phase(rate, loadOn: others)) }
     try awaiting { try await client.close() }
+    let pipelined = try others.run { try measurePipelined(options, server, reader) }
     guard let first = phases.first else { preconditionFailure("there is a phase for each rate") }
     return ReadReport(
         commandLine: options.commandLine,
@@ -46,7 +58,9 @@ public func runRead(_ options: ReadOptions) throws -> ReadReport {
         seed: options.load.seed,
         entities: options.load.entities,
         answerBytes: reader.answerBytes,
+        sharedCores: options.spread ? [] : shared.numbers,
         phases: phases,
+        pipelined: pipelined,
         readP50Us: first.read.p50Us,
         readP99Us: first.read.p99Us,
         readP999Us: first.read.p999Us,
@@ -59,18 +73,49 @@ public func runRead(_ options: ReadOptions) throws -> ReadReport {
     )
 }
 
+private func measurePipelined(
+    _ options: ReadOptions, _ server: MeasuredServer, _ reader: PointReader
+) throws -> PipelinedFigures {
+    let progress = Progress(quiet: options.quiet)
+    progress.say("\(PipelinedReads.inFlight) reads at a time")
+    let connections = max(1, LoadOptions().workers)
+    var reads = try PipelinedReads(
+        server.endpoint, reader.topic, connections: connections,
+        entities: options.load.entities, seed: options.load.seed)
+    let before = server.processID.flatMap { ProcessFigures.cpuNanoseconds(of: $0) }
+    let start = monotonicNanoseconds()
+    let count = try reads.run(until: start + UInt64(options.duration.seconds * 1e9))
+    let seconds = Double(monotonicNanoseconds() - start) / 1e9
+    let after = server.processID.flatMap { ProcessFigures.cpuNanoseconds(of: $0) }
+    reader.errors += reads.errors
+    var figures = PipelinedFigures(
+        connections: connections, inFlight: PipelinedReads.inFlight,
+        readsPerSecond: Double(count) / seconds)
+    if let before, let after { figures.serverCpuNsPerRead = Double(after - before) / Double(count) }
+    if let redis = options.redis {
+        let peer = RedisPeer(
+            command: .get, valueBytes: max(1, reader.answerBytes - FrameHeader.size),
+            clients: connections, keys: options.load.entities, seconds: options.duration.seconds)
+        // Wherever the system likes it best.
+        let found = try Placement.everywhere.run { try peer.measure(redis, progress).withoutLog }
+        figures.redisReadsPerSecond = found
+        figures.ratioToRedis = found.map { figures.readsPerSecond / $0 }
+    }
+    return figures
+}
+
 private final class PointReader {
     private let options: ReadOptions
     private let server: MeasuredServer
     private let connection: BenchConnection
     private let echo: TCPSocket
     private let blockingEcho: TCPSocket
-    private let topic: TopicID
+    let topic: TopicID
     /// The same records in this process.
     var replica: Replica<PlayerRecord>?
     private var random: WyRand
     private(set) var answerBytes = 0
-    private(set) var errors = 0
+    var errors = 0
 
     /// Fills the topic, so that each read finds a record.
     init(
@@ -103,7 +148,8 @@ private final class PointReader {
         try connection.awaitFlush(connection.beginFlush())
     }
 
-    func phase(_ rate: Int) throws -> ReadPhase {
+    /// - Parameter loadOn: where the threads of the writers run.
+    func phase(_ rate: Int, loadOn others: Placement) throws -> ReadPhase {
         var loadOptions = options.load
         loadOptions.rate = rate
         if rate == 0 { loadOptions.workers = 0 }
@@ -113,7 +159,10 @@ private final class PointReader {
         let progress = Progress(quiet: options.quiet)
         progress.say("reads under \(rate) writes/s")
         let deadline = monotonicNanoseconds() + UInt64(options.duration.seconds * 1e9)
-        let running = rate == 0 ? nil : load.start(.after(options.duration), progress: progress)
+        let running =
+            rate == 0
+            ? nil
+            : try others.run { load.start(.after(options.duration), progress: progress) }
         var (reads, copies) = (LatencyRecorder(), LatencyRecorder())
         var (echoes, blockingEchoes) = (LatencyRecorder(), LatencyRecorder())
         // The first reads find cold caches and are not counted.

@@ -24,6 +24,9 @@ final class PartitionLoop: @unchecked Sendable {
 
     // On `loop` only:
     let partition: Partition
+    /// What a GET is answered with, used again by the next.
+    @exclusivity(unchecked) private var answers = RecordsWriter(capacity: PartitionLoop.answerBytes)
+    private static let answerBytes = 4 << 10
     /// How often another node's snapshot took the place of the state.
     var stateNumber = 0
     /// Whether writes are taken here, and in which term they are appended.
@@ -339,5 +342,22 @@ final class PartitionLoop: @unchecked Sendable {
             }
         }
         outgoing.send()
+    }
+
+    // MARK: Reading
+
+    /// Lends `body` the answer to a GET of these encoded keys, as everything applied so far has them.
+    func answer(
+        _ head: GetHead, _ keys: UnsafeRawBufferPointer, _ requestID: UInt32,
+        _ body: (UnsafeRawBufferPointer) -> Void
+    ) throws(ThalwegError) {
+        defer {
+            // A large answer is rare: its memory is not kept.
+            if answers.byteCount > 1 << 20 {
+                answers = RecordsWriter(capacity: PartitionLoop.answerBytes)
+            }
+        }
+        try partition.encodeRecords(head.topic, keys: keys, count: Int(head.count), into: &answers)
+        body(answers.finish(requestID: requestID))
     }
 }

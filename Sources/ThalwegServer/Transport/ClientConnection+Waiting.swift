@@ -46,6 +46,40 @@ extension ClientConnection {
         if waited { goOn() }
     }
 
+    // MARK: Answers that leave together
+
+    private static var gatheredBytes: Int { 64 << 10 }
+    /// An idle connection keeps no more than this.
+    private static var keptBytes: Int { 4 << 10 }
+
+    /// Sends a frame with the others of the read that is being handled. Requests have no order among
+    /// them; what has one goes by `send`.
+    func gather(_ frame: UnsafeRawBufferPointer) {
+        gathered.writeBytes(frame)
+        if gathered.readableBytes >= Self.gatheredBytes {
+            sendGathered(isLast: false)
+            lookForRoom()
+        }
+    }
+
+    /// - Parameter isLast: the read was handled: everything leaves.
+    func sendGathered(isLast: Bool) {
+        let bytes = gathered.readableBytes
+        if bytes > 0 { outlet.send(gathered) }
+        if isLast { outlet.flush() }
+        guard bytes > 0 else { return }
+        // What the socket took whole is used again.
+        if isLast, gathered.capacity <= Self.keptBytes {
+            gathered.clear()
+        } else {
+            gathered = ByteBuffer()
+        }
+    }
+
+    func lookForRoom() {
+        if channel?.isWritable == false { isFull = true }
+    }
+
     // MARK: Bytes on another loop
 
     func hold(_ bytes: Int) {

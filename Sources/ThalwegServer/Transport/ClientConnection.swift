@@ -52,6 +52,8 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
     var isReadPending = false
     /// Answers fill the way out: frames wait until there is room.
     var isFull = false
+    /// Answers to the frames that are being handled, which leave in one piece.
+    @exclusivity(unchecked) var gathered = ByteBuffer()
     /// Reads that are not answered yet and may be answered with much.
     var readsUnderWay = 0
     /// It goes to another loop once at most, and not at all within TLS, whose state is its channel's.
@@ -155,7 +157,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
         let gathers = outlet.gather()
         defer {
             cross()
-            if gathers { outlet.flush() }
+            if gathers { sendGathered(isLast: true) }
         }
         var bytes = bytes
         do throws(ThalwegError) {
@@ -228,7 +230,6 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
                 return partial.append(contentsOf: bytes[start...])
             }
             try handle(frame)
-            if frame.header.type != .write, channel?.isWritable == false { isFull = true }
         }
         if case .closed = state { return }
         if splitter.consumed < bytes.count {
@@ -264,6 +265,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
             // Whatever it asks for comes behind the writes.
             cross()
             request(type, frame.payload, frame.header.requestID)
+            if type != .get { lookForRoom() }
         }
     }
 
@@ -368,6 +370,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
         state = .closed
         partial = []
         logger.notice("connection refused", metadata: ["reason": "\(error)"])
+        sendGathered(isLast: false)
         guard let channel else { return }
         let told = channel.writeAndFlush(
             channel.allocator.buffer(bytes: Frame.bytes(error, requestID: requestID)))

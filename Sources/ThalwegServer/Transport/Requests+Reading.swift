@@ -12,51 +12,23 @@ extension ClientConnection {
     func get(_ payload: UnsafeRawBufferPointer, _ requestID: UInt32) throws(ThalwegError) {
         var reader = ByteReader(payload)
         let head = try GetHead(from: &reader)
+        let keys = try reader.bytes(reader.remaining)
         let partition = node.partition(head.topic)
         if partition.loop.inEventLoop, head.notBefore == .start,
             node.system.named(head.topic) == nil
         {
-            return try read(payload, partition, requestID)
+            return try partition.answer(head, keys, requestID) { gather($0) }
         }
-        let copy = Array(payload)
+        let copy = Array(keys)
         when(head.notBefore, of: head.topic, requestID) {
             [self] partition, _ throws(ThalwegError) in
-            let result = copy.withUnsafeBytes { bytes in
-                Result { () throws(ThalwegError) in try read(bytes, partition, requestID) }
+            let result = copy.withUnsafeBytes { keys in
+                Result { () throws(ThalwegError) in
+                    try partition.answer(head, keys, requestID) { send($0) }
+                }
             }
             try result.get()
         }
-    }
-
-    private func read(
-        _ payload: UnsafeRawBufferPointer, _ partition: PartitionLoop, _ requestID: UInt32
-    ) throws(ThalwegError) {
-        var reader = ByteReader(payload)
-        let head = try GetHead(from: &reader)
-        let description = try partition.partition.readingHead(head.topic)
-        let keys = try reader.bytes(reader.remaining)
-        var cursor = KeyCursor(keys, kind: description.keyKind)
-        var writer = RecordsWriter(capacity: 256)
-        writer.begin(applied: description.last)
-        for _ in 0..<head.count {
-            try partition.partition.get(head.topic, key: try cursor.next()) { record in
-                guard let record else { return writer.appendAbsent() }
-                writer.append(
-                    record.isLive ? .live : .deleted, key: record.key,
-                    version: record.version, offset: record.offset,
-                    sources: record.sources.lazy.map { SourceID($0) },
-                    row: record.isLive ? record.row : .init(start: nil, count: 0))
-            }
-            guard writer.byteCount <= Limits.frameBytes else {
-                throw .exceeded(
-                    .frameTooLarge, "the answer in bytes", value: writer.byteCount,
-                    limit: Limits.frameBytes, advice: "ask for fewer keys at once")
-            }
-        }
-        guard cursor.isAtEnd else {
-            throw ThalwegError(.invalidFrame, "bytes are left over behind the keys")
-        }
-        send(writer.finish(requestID: requestID))
     }
 
     func scan(_ payload: UnsafeRawBufferPointer, _ requestID: UInt32) throws(ThalwegError) {

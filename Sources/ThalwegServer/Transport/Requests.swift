@@ -12,6 +12,8 @@ extension ClientConnection {
             case .ping:
                 answer(Pong(), requestID)
             case .bye:
+                // Behind the answers to what came before.
+                sendGathered(isLast: true)
                 channel?.close(promise: nil)
             case .createTopic:
                 createTopic(try CreateTopic(payload).definition, requestID)
