@@ -135,7 +135,7 @@ private func measureSink(
         report.sinkServerCpuNsPerOp = Double(after - before) / Double(result.writes)
     }
     report.sinkNote =
-        "one thread, poll, 256 KiB a read; parses frame headers only, no payload, no checksum"
+        "one thread, epoll, 256 KiB a read; parses frame headers only, no payload, no checksum"
 }
 
 extension WriteReport {

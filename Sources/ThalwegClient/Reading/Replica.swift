@@ -1,4 +1,4 @@
-internal import Synchronization
+public import Synchronization
 
 /// What became different in a replica since its observer last looked.
 public struct ReplicaUpdate<Key: Hashable & Sendable>: Sendable {
@@ -18,8 +18,8 @@ public struct ReplicaUpdate<Key: Hashable & Sendable>: Sendable {
 /// cannot go back that far, the copy is built anew beside the old one and takes its place when it
 /// is complete. The subscription ends with the replica.
 public final class Replica<R: Record>: Sendable {
-    private struct Content: Sendable {
-        var records: [R.RecordKey: R] = [:]
+    @usableFromInline struct Content: Sendable {
+        @usableFromInline var records: [R.RecordKey: R] = [:]
         /// The copy that is being built after a reset.
         var rebuilt: [R.RecordKey: R]?
         var offset = Offset.start
@@ -31,11 +31,11 @@ public final class Replica<R: Record>: Sendable {
     }
 
     /// Shared with the task that keeps it, so that the task does not keep the replica.
-    private final class Copy: Sendable {
-        let content = Mutex(Content())
+    @usableFromInline final class Copy: Sendable {
+        @usableFromInline let content = Mutex(Content())
     }
 
-    private let copy = Copy()
+    @usableFromInline let copy = Copy()
     private let subscription: Subscription
     private let keeper: Task<Void, Never>
 
@@ -62,7 +62,9 @@ public final class Replica<R: Record>: Sendable {
 
     // MARK: Reading
 
-    public subscript(key: R.RecordKey) -> R? {
+    // Inlined where the type of the record is known: a look-up that asks for it at each step takes several
+    // times as long.
+    @inlinable public subscript(key: R.RecordKey) -> R? {
         copy.content.withLock { $0.records[key] }
     }
 
