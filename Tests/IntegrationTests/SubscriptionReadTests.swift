@@ -131,4 +131,44 @@ import ThalwegWire
             try await client.close()
         }
     }
+
+    /// Fields are appended while a subscription is open: that is no change, and what changes behind it
+    /// has them.
+    @Test func aSubscriptionGoesOnThroughAMigration() async throws {
+        try await withServer { server in
+            let client = try await server.connect()
+            let first = try await client.topic(try Sample.definition())
+            try await client.put(first, .u64(1), row: try Sample.row(first, "Ada", 1, 30))
+            let reader = try await server.connect(.readOnly)
+            let old = try await reader.topic("players")
+            let subscription = try await reader.subscribe(
+                old, filter: "health > 10", includePrevious: true)
+            var delivery = try #require(try await subscription.next())
+            #expect(delivery.isCaughtUp && delivery.count == 1)
+            while try await client.status()["lagging"] != 0 {}
+            var definition = try Sample.definition()
+            definition.schema = try Schema(Sample.fields + [Field("team", .scalar(.u16))])
+            let new = try await client.topic(definition)
+            let layout = try #require(new.layout)
+            let row = try layout.encode([.string("Ada"), .float(1), .signed(30), .unsigned(7)])
+            let offset = try await client.put(new, .u64(1), row: row).offset
+            delivery = try #require(try await subscription.next())
+            let change = try #require(try delivery.changes().first)
+            #expect(delivery.count == 1 && change.kind == .updated && change.offset == offset)
+            #expect(offset == Offset(2) && change.changedFields == 0b1000)
+            let told = try #require(change.row)
+            let before = try #require(change.previous)
+            #expect(
+                try new.values(of: told)
+                    == [.string("Ada"), .float(1), .signed(30), .unsigned(7)])
+            #expect(try new.values(of: before).last == .unsigned(0), "the default")
+            // Whoever wants the new field opens the topic again.
+            let error = #expect(throws: ThalwegError.self) { try old.values(of: told) }
+            #expect(error?.code == .schemaMismatch)
+            #expect(
+                try await reader.topic("players").values(of: told).last == .unsigned(7))
+            try await reader.close()
+            try await client.close()
+        }
+    }
 }

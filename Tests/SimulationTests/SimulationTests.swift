@@ -69,6 +69,15 @@ struct SimulationTests {
         #expect(report.failures == [], "\(what)")
     }
 
+    /// Readers that went on at a node behind were told too early that they were caught up.
+    @Test(arguments: [UInt64(304), 467])
+    func readersThatMoveInTheMiddleOfAWalk(seed: UInt64) throws {
+        let report = try Self.run(seed, milliseconds: 3_500) {
+            $0.loads = [.bank, .registers, .readers]
+        }
+        #expect(report.failures == [])
+    }
+
     @Test func aSeedReplaysExactly() throws {
         let first = try Self.run(7)
         let second = try Self.run(7)

@@ -65,7 +65,8 @@ private func delivery(
             }
         }
     }
-    _ = writer.finish(flags, resume: Offset(offsets.upperBound))
+    _ = writer.finish(
+        flags, resume: Offset(offsets.upperBound), completeAt: Offset(offsets.upperBound))
     return Array(writer.frame(subscription: 9))
 }
 

@@ -187,6 +187,71 @@ struct LeaderStateTests {
         #expect(story.receiveChanges(2, resume: 10) == ["deliver 1"], "and nothing is reset")
     }
 
+    /// It has all that the node has, for as long as a node is waited for.
+    @Test func aSubscriptionWhoseNodeStaysBehindGoesOnAtAnother() {
+        var story = Self.ready()
+        _ = story.tell {
+            $0.subscribe(
+                SubscriptionStateTests.token, Subscribe(TopicID(5), from: .start),
+                topicName: "players", keyKind: .u64)
+        }
+        _ = story.receive(Subscribed(subscription: 1, from: .start, tail: Offset(9)), story.lastID)
+        _ = story.receiveChanges(1, resume: 4, completeAt: 9)
+        _ = story.lose()
+        _ = story.tell { $0.reconnectDue() + $0.connected() }
+        _ = story.receive(Story.welcome, 1)
+        _ = story.receive(
+            Subscribed(subscription: 2, from: Offset(4), tail: Offset(6)), story.lastID)
+        #expect(story.receiveChanges(2, resume: 6, completeAt: 9) == ["deliver 1"])
+        let end = SubscriptionEnded(
+            subscription: 2, code: .notYet, message: "offset 9 is not applied yet",
+            lastOffset: Offset(6))
+        #expect(story.receive(end, 0).first == "disconnect")
+        #expect(story.tell { $0.reconnectDue() } == ["connect c:3"])
+        _ = story.tell { $0.connected() }
+        _ = story.receive(Story.welcome, 1)
+        #expect(story.lastSubscribe?.from == .after(Offset(6)))
+        #expect(story.lastSubscribe?.notBefore == Offset(9))
+    }
+
+    @Test func aSubscriptionThatOnlyTheLeaderCanServeGoesThere() {
+        var story = Self.ready()
+        _ = story.tell {
+            $0.subscribe(
+                SubscriptionStateTests.token, Subscribe(TopicID(5), notBefore: .newest),
+                topicName: "players", keyKind: .u64)
+        }
+        #expect(
+            story.receive(ErrorMessage(Self.notLeader("c:3")), story.lastID).first == "disconnect")
+        #expect(story.tell { $0.reconnectDue() } == ["connect c:3"])
+        _ = story.tell { $0.connected() }
+        _ = story.receive(Story.welcome, 1)
+        #expect(story.lastSubscribe?.notBefore == .newest)
+    }
+
+    @Test func aSubscriptionToATopicThatItsNodeDoesNotKnowYetGoesOnAtAnother() {
+        var story = Self.ready()
+        _ = story.tell {
+            $0.subscribe(
+                SubscriptionStateTests.token, Subscribe(TopicID(5), from: .start),
+                topicName: "players", keyKind: .u64)
+        }
+        _ = story.receive(Subscribed(subscription: 1, from: .start, tail: .start), story.lastID)
+        _ = story.lose()
+        _ = story.tell { $0.reconnectDue() + $0.connected() }
+        _ = story.receive(Story.welcome, 1)
+        // The number may be of a topic that was dropped, so it is asked for by name.
+        let unknown = ThalwegError(.unknownTopic, "no topic 5")
+        #expect(
+            story.receive(ErrorMessage(unknown), story.lastID).first?.contains("describe") == true)
+        let notYet = ThalwegError(.notYet, "no topic 'players' yet")
+        #expect(story.receive(ErrorMessage(notYet), story.lastID).first == "disconnect")
+        #expect(story.tell { $0.reconnectDue() } == ["connect c:3"])
+        _ = story.tell { $0.connected() }
+        _ = story.receive(Story.welcome, 1)
+        #expect(story.lastSubscribe?.topic == TopicID(5))
+    }
+
     @Test func whileANodeAnswersThatItDoesNotLeadTheClientDoesNotWaitLonger() {
         var story = Self.ready()
         // One is gone, the other two wait for an election.

@@ -209,7 +209,7 @@ enum Say {
                 }
             }
         }
-        _ = writer.finish(flags, resume: Offset(resume))
+        _ = writer.finish(flags, resume: Offset(resume), completeAt: Offset(resume))
         return .send(Array(writer.frame(subscription: subscription)))
     }
 }

@@ -84,10 +84,18 @@ struct Story {
         }
     }
 
-    mutating func receiveChanges(_ number: UInt32, resume: UInt64) -> [String] {
+    mutating func receiveChanges(
+        _ number: UInt32,
+        resume: UInt64,
+        completeAt: UInt64 = 0
+    ) -> [String] {
         var writer = ChangesWriter()
         writer.begin(TopicID(5))
-        _ = writer.finish([], resume: Offset(resume))
+        _ = writer.finish(
+            [],
+            resume: Offset(resume),
+            completeAt: Offset(max(resume, completeAt))
+        )
         return receive(bytes: Array(writer.frame(subscription: number)))
     }
 

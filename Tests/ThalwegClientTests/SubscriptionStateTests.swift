@@ -47,6 +47,60 @@ struct SubscriptionStateTests {
         #expect(story.receiveChanges(3, resume: 5) == ["deliver 1"])
     }
 
+    /// The offset alone does not say how far a walk was to go.
+    @Test func whatIsCutOffInTheMiddleIsNotCompleteBeforeTheNodeThatItBeganAtWas() {
+        var story = Self.open()
+        #expect(story.lastSubscribe?.notBefore == .start)
+        _ = story.receive(Subscribed(subscription: 77, from: .start, tail: Offset(9)), story.lastID)
+        // Nothing came: the reader was told of 9 all the same.
+        _ = story.reconnect()
+        #expect(story.lastSubscribe?.from == .start)
+        #expect(story.lastSubscribe?.notBefore == Offset(9))
+        _ = story.receive(Subscribed(subscription: 5, from: .start, tail: Offset(7)), story.lastID)
+        _ = story.reconnect()
+        #expect(story.lastSubscribe?.notBefore == Offset(9))
+        _ = story.receive(Subscribed(subscription: 2, from: .start, tail: Offset(9)), story.lastID)
+        // Records changed meanwhile, and the walk goes farther than was said first.
+        _ = story.receiveChanges(2, resume: 4, completeAt: 12)
+        _ = story.reconnect()
+        #expect(story.lastSubscribe?.from == .after(Offset(4)))
+        #expect(story.lastSubscribe?.notBefore == Offset(12))
+    }
+
+    @Test func whatTheUserWantsToHaveIsAskedForUntilItIsThere() {
+        var story = Story.ready()
+        _ = story.tell {
+            $0.subscribe(
+                Self.token, Subscribe(TopicID(5), notBefore: Offset(30)), topicName: "players",
+                keyKind: .u64)
+        }
+        _ = story.receive(Subscribed(subscription: 1, from: .start, tail: Offset(9)), story.lastID)
+        _ = story.receiveChanges(1, resume: 9, completeAt: 30)
+        _ = story.reconnect()
+        #expect(story.lastSubscribe?.from == .after(Offset(9)))
+        #expect(story.lastSubscribe?.notBefore == Offset(30))
+        // It is none of the topic's: asked again from the start, then it is the user's to hear.
+        let tooOld = ThalwegError(.tooOld, "30 is beyond the newest")
+        _ = story.receive(ErrorMessage(tooOld), story.lastID)
+        #expect(story.lastSubscribe?.from == .start)
+        #expect(story.lastSubscribe?.notBefore == Offset(30))
+        #expect(story.receive(ErrorMessage(tooOld), story.lastID) == ["ended 1 too_old"])
+    }
+
+    @Test func theNewestIsAskedForOnce() {
+        var story = Story.ready()
+        _ = story.tell {
+            $0.subscribe(
+                Self.token, Subscribe(TopicID(5), notBefore: .newest), topicName: "players",
+                keyKind: .u64)
+        }
+        #expect(story.lastSubscribe?.notBefore == .newest)
+        _ = story.receive(Subscribed(subscription: 1, from: .start, tail: Offset(9)), story.lastID)
+        _ = story.reconnect()
+        // Any node can say now when that is there.
+        #expect(story.lastSubscribe?.notBefore == Offset(9))
+    }
+
     @Test func oneFromNowResumesWhereItBeganIfNothingCame() {
         var story = Self.open(from: .now)
         _ = story.receive(
@@ -65,6 +119,8 @@ struct SubscriptionStateTests {
         let tooOld = ThalwegError(.tooOld, "the horizon is 100")
         _ = story.receive(ErrorMessage(tooOld), story.lastID)
         #expect(story.lastSubscribe?.from == .start)
+        // Nothing is held of the walk that was cut off, and its offsets may be none of the topic's.
+        #expect(story.lastSubscribe?.notBefore == .start)
         _ = story.receive(Subscribed(subscription: 2, from: .start, tail: Offset(9)), story.lastID)
         #expect(story.receiveChanges(2, resume: 120) == ["deliver 1 reset"])
         #expect(story.receiveChanges(2, resume: 130) == ["deliver 1"])

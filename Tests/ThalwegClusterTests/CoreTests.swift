@@ -20,6 +20,41 @@ struct CoreTests {
         for node in net.nodes { #expect(node.applied == net.nodes[0].applied) }
     }
 
+    /// The node has a snapshot up to 40, entries 41 to 43 behind it, and a leader that asks it to take
+    /// one up to `index`, late or once more.
+    @Test(arguments: [(30, 30), (40, 40), (42, 42)])
+    func whoHasASnapshotAlreadySaysSoAndNothingMore(index: UInt64, told: UInt64) throws {
+        let members = Membership((1...3).map { Member(NodeID($0), address: "node\($0)") })
+        func point(_ index: UInt64) -> SnapshotPoint {
+            SnapshotPoint(index: index, term: 2, membershipIndex: 1, membership: members)
+        }
+        let core = try ConsensusCore(
+            id: NodeID(2),
+            recovered: .init(
+                vote: Vote(term: 2), snapshot: point(40),
+                entries: Array(repeating: .init(term: 2, kind: .command), count: 3)),
+            options: ConsensusOptions(), time: 0)
+        // The first is of a newer term than this node knew.
+        for term in [UInt64(3), 3] {
+            let outputs = try core.step(
+                .received(.install(point(index), term: term), from: NodeID(1)), time: 1)
+            #expect(outputs.install == nil)
+            guard case .appendResult(let result)? = outputs.messages.last?.message else {
+                Issue.record("no answer")
+                continue
+            }
+            #expect(result.rejectedIndex == 0 && result.lastIndex == told)
+        }
+        // A leader of the past hears of the term.
+        let old = try core.step(
+            .received(.install(point(index), term: 1), from: NodeID(3)), time: 1)
+        guard case .appendResult(let result)? = old.messages.last?.message else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(result.term == 3 && result.lastIndex <= 43)
+    }
+
     @Test(arguments: 0..<6)
     func oneHistoryUnderLossCrashesAndChangesOfMembers(seed: UInt64) throws {
         let net = try CoreNet(seed: seed, founders: 1 + Int(seed % 5))

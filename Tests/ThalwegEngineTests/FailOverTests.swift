@@ -106,7 +106,7 @@ import ThalwegWire
             guard number >= 17 else { continue }
             #expect(try old.hash(Self.id) == new.hash(Self.id), "after \(number)")
         }
-        #expect(try old.startOfHistory(Self.id).offset > .start)
+        #expect(try old.startOfHistory(Self.id) > .start)
     }
 
     // MARK: Time to live

@@ -202,7 +202,9 @@ private struct HistoryRun {
                     after: Offset(at), until: Offset(two), limitBytes: 1 + random.below(700_000)),
                 into: &writer)
             var cursor = try ChangeCursor(
-                writer.finish([], resume: progress.reached).payload, kind: .u64)
+                writer.finish(
+                    [], resume: progress.reached, completeAt: progress.reached
+                ).payload, kind: .u64)
             while let change = try cursor.next() {
                 let key = Array(change.key)
                 try #require(change.previous.map { Array($0) } == state[key], "seed \(seed)")
@@ -232,7 +234,9 @@ private struct HistoryRun {
                     feed: FeedQuery(includesPrevious: true, tellsEvery: true)),
                 into: &writer)
             var cursor = try ChangeCursor(
-                writer.finish([], resume: progress.reached).payload, kind: .u64)
+                writer.finish(
+                    [], resume: progress.reached, completeAt: progress.reached
+                ).payload, kind: .u64)
             while let change = try cursor.next() { told.append(NaiveChange(change)) }
             at = progress.reached.rawValue
             isComplete = progress.isComplete

@@ -286,7 +286,9 @@ final class ReadingRun {
             count("too old")
             return nil
         }
-        let payload = writer.finish([], resume: progress.reached).payload
+        let payload = writer.finish(
+            [], resume: progress.reached, completeAt: progress.completeAt
+        ).payload
         let (resume, changes) = try FoldedChange.all(payload, definition.keyKind)
         #expect(changes.count == progress.count && resume == progress.reached, comment)
         #expect(resume >= before && readers[at].position.offset == resume, comment)
@@ -341,7 +343,7 @@ final class ReadingRun {
     private func stepLive(_ at: Int, from before: [[UInt8]: [UInt8]], first: UInt64) throws {
         let held = readers[at].fold
         let wasAtTail =
-            readers[at].position.complete.rawValue == first
+            readers[at].position.exactAt.rawValue == first
             && readers[at].position.offset.rawValue == first && readers[at].deliveries > 0
         let noted = leader.box(topic)?.state.tail
         let limit = random.pick([200, 1 << 20])

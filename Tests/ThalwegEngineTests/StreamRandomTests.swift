@@ -253,7 +253,9 @@ extension Partition {
             writer.begin(topic)
             let progress = try encodeChanges(
                 topic, at: &position, query: query, limitBytes: 500, into: &writer)
-            let payload = writer.finish([], resume: progress.reached).payload
+            let payload = writer.finish(
+                [], resume: progress.reached, completeAt: progress.completeAt
+            ).payload
             var cursor = try ChangeCursor(payload, kind: kind)
             while let change = try cursor.next() {
                 changes.append(NaiveChange(change))

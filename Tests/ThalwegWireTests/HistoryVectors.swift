@@ -87,10 +87,10 @@ extension Vector {
             ),
         ]
         fill()
-        _ = changes.finish([], resume: Offset(92))
+        _ = changes.finish([], resume: Offset(92), completeAt: Offset(95))
         let history = Array(changes.page(.historyPage, requestID: 60))
         fill()
-        _ = changes.finish(.caughtUp, resume: Offset(93))
+        _ = changes.finish(.caughtUp, resume: Offset(93), completeAt: Offset(93))
         let difference = Array(changes.page(.differencePage, requestID: 62))
         records.begin(applied: Offset(91))
         lend(key) { key in
@@ -105,10 +105,15 @@ extension Vector {
         return [
             Vector(
                 group: "history", name: "history_page", frame: history,
-                fields: [("request_id", "60"), ("flags", ""), ("resume", "92")] + fields),
+                fields: [
+                    ("request_id", "60"), ("flags", ""), ("resume", "92"), ("complete_at", "95"),
+                ] + fields),
             Vector(
                 group: "history", name: "difference_page", frame: difference,
-                fields: [("request_id", "62"), ("flags", "caught up"), ("resume", "93")] + fields),
+                fields: [
+                    ("request_id", "62"), ("flags", "caught up"), ("resume", "93"),
+                    ("complete_at", "93"),
+                ] + fields),
             Vector(
                 group: "history", name: "state_page", frame: state,
                 fields: [

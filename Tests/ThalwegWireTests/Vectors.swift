@@ -56,7 +56,7 @@ extension Vector {
                 id: 1,
                 hello,
                 [
-                    ("minimum_version", "1"), ("maximum_version", "1"), ("client_name", "fleet"),
+                    ("minimum_version", "2"), ("maximum_version", "2"), ("client_name", "fleet"),
                     ("token", "s3cret"), ("claim", "named van-7"), ("is_shared", "false"),
                     ("heartbeat_ms", "15000"), ("liveness_deadline_ms", "30000"),
                     ("session", "00112233-4455-6677-8899-aabbccddeeff"),
@@ -83,7 +83,7 @@ extension Vector {
                 id: 1,
                 welcome,
                 [
-                    ("version", "1"), ("server", "01020304-0506-0708-090a-0b0c0d0e0f10"),
+                    ("version", "2"), ("server", "01020304-0506-0708-090a-0b0c0d0e0f10"),
                     ("source", "7"), ("maximum_frame_bytes", "16777216"),
                     ("maximum_writes_per_batch", "1048576"), ("server_version", "0.1.0"),
                 ]
@@ -489,8 +489,11 @@ extension Vector {
                 row: nothing
             )
         }
-        _ = writer.finish([.caughtUp], resume: Offset(93))
+        _ = writer.finish([.caughtUp], resume: Offset(93), completeAt: Offset(93))
         let changes = Array(writer.frame(subscription: 6))
+        writer.begin(TopicID(4))
+        _ = writer.finish([.reset], resume: Offset(64), completeAt: Offset(93))
+        let onTheWay = Array(writer.frame(subscription: 6))
         return [
             try message(
                 "subscriptions",
@@ -498,7 +501,7 @@ extension Vector {
                 id: 40,
                 Subscribe(TopicID(4)),
                 [
-                    ("topic", "4"), ("from", "start"), ("deliver", "latest"),
+                    ("topic", "4"), ("not_before", "0"), ("from", "start"), ("deliver", "latest"),
                     ("includes_previous", "false"), ("policy", "conflate"), ("pace", "1"),
                     ("filter", ""), ("fields", "ffffffffffffffff"),
                 ]
@@ -509,6 +512,7 @@ extension Vector {
                 id: 41,
                 Subscribe(
                     TopicID(4),
+                    notBefore: Offset(93),
                     from: .after(Offset(91)),
                     deliver: .every,
                     includesPrevious: true,
@@ -518,7 +522,8 @@ extension Vector {
                     fields: 0b11
                 ),
                 [
-                    ("topic", "4"), ("from", "after 91"), ("deliver", "every"),
+                    ("topic", "4"), ("not_before", "93"), ("from", "after 91"),
+                    ("deliver", "every"),
                     ("includes_previous", "true"), ("policy", "block"), ("pace", "5"),
                     ("filter", "team == 3"), ("fields", "3"),
                 ]
@@ -543,13 +548,22 @@ extension Vector {
                 frame: changes,
                 fields: [
                     ("request_id", "6"), ("topic", "4"), ("flags", "caught up"),
-                    ("resume", "93"), ("count", "2"),
+                    ("resume", "93"), ("complete_at", "93"), ("count", "2"),
                     (
                         "change_0",
                         "updated 17 offset 92 version 4 fields 5 sources 7 row aabb previous ee "
                             + "metadata ee"
                     ),
                     ("change_1", "deleted 17 reason sourceLost offset 93 version 5"),
+                ]
+            ),
+            Vector(
+                group: "subscriptions",
+                name: "changes_on_the_way",
+                frame: onTheWay,
+                fields: [
+                    ("request_id", "6"), ("topic", "4"), ("flags", "reset"), ("resume", "64"),
+                    ("complete_at", "93"), ("count", "0"),
                 ]
             ),
             try message(

@@ -1,6 +1,8 @@
 // Subscriptions outlive connections. Each keeps the offset that its last delivery said to resume
-// from; a new connection subscribes again from there. Where the server cannot go back that far, or
-// the topic was dropped and made again, the subscription starts over and its next delivery says so.
+// from, and the one at which the reader was to hold a state of the topic; a new connection
+// subscribes again from the one and not before the other, so that a node that is behind does not
+// say too early that the reader is caught up. Where the server cannot go back that far, or the
+// topic was dropped and made again, the subscription starts over and its next delivery says so.
 
 /// A subscription as the connection sees it.
 struct OpenSubscription {
@@ -12,6 +14,8 @@ struct OpenSubscription {
     var number: UInt32?
     /// Where a new connection goes on; `nil` until the server has answered once.
     var resume: Offset?
+    /// The reader is not caught up before this offset, as servers have told.
+    var completeAt = Offset.start
     /// What the reader holds is void: its next delivery is a reset.
     var startsOver = false
     /// Closed at the server until the reader has room again.
@@ -96,6 +100,7 @@ extension ConnectionState {
         let isReset = subscription.startsOver || cursor.flags.contains(.reset)
         subscription.startsOver = false
         subscription.resume = cursor.resume
+        subscription.completeAt = cursor.completeAt
         subscriptions[token] = subscription
         return [.deliver(token, payload: Array(payload), isReset: isReset)]
     }
@@ -123,6 +128,9 @@ extension ConnectionState {
             }
             subscription.number = answer.subscription
             if subscription.resume == nil { subscription.resume = answer.from }
+            subscription.completeAt = max(subscription.completeAt, answer.tail)
+            // What was the newest then is known now, and any node may have it.
+            if subscription.request.notBefore == .newest { subscription.request.notBefore = .start }
             subscriptions[token] = subscription
             subscriptionsByNumber[answer.subscription] = token
             return [.opened(token, answer)]
@@ -144,10 +152,14 @@ extension ConnectionState {
                 return [.ended(token, error)]
             }
             subscriptions[token]?.request.topic = info.id
+            subscriptions[token]?.request.notBefore = .start
             return startOver(token)
         case (.resolve(let token), .error):
+            let error = try ErrorMessage(payload).error
+            // Another node may know the topic, which the next connection asks for again.
+            if error.code == .notYet { return failed(token, error) }
             subscriptions[token] = nil
-            return [.ended(token, try ErrorMessage(payload).error)]
+            return [.ended(token, error)]
         default:
             throw ThalwegError(
                 .invalidFrame,
@@ -164,11 +176,14 @@ extension ConnectionState {
         if let resume = subscription.resume {
             request.from = resume == .start ? .start : .after(resume)
         }
+        request.notBefore = max(request.notBefore, subscription.completeAt)
         return ask(request, for: .subscribe(token))
     }
 
     private mutating func startOver(_ token: SubscriptionToken) -> [ConnectionAction] {
         subscriptions[token]?.resume = .start
+        // It may be none of the topic's offsets, and nothing is held of what was walked.
+        subscriptions[token]?.completeAt = .start
         subscriptions[token]?.startsOver = true
         return open(token)
     }
@@ -188,6 +203,10 @@ extension ConnectionState {
             return ask(DescribeTopic(subscription.topicName), for: .resolve(token))
         // This node is behind what the reader has seen: another one may not be.
         case .notYet where subscription.resume != nil && policy != .never:
+            leave(error)
+            return []
+        // The leader alone knows what is newest.
+        case .notLeader where policy != .never || ConnectionState.leader(error) != nil:
             leave(error)
             return []
         // The connection goes next, and a new one subscribes again.

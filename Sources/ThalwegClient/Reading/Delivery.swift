@@ -37,6 +37,9 @@ public struct Change: Hashable, Sendable {
 public struct Delivery: Sendable {
     /// A reader that has this delivery resumes behind this offset.
     public let resumeOffset: Offset
+    /// With everything up to here the reader holds a state of the topic. Before, where it is not
+    /// ``isCaughtUp``, it holds some records newer than others.
+    public let completeAt: Offset
     /// The reader now holds the topic's tail: its bootstrap or resume is complete.
     public let isCaughtUp: Bool
     /// Forget what you hold, then apply this delivery: the subscription had to start over.
@@ -51,6 +54,7 @@ public struct Delivery: Sendable {
             try ChangeCursor(bytes, kind: keyKind)
         }
         resumeOffset = cursor.resume
+        completeAt = cursor.completeAt
         isCaughtUp = cursor.flags.contains(.caughtUp)
         self.isReset = isReset
         count = cursor.count

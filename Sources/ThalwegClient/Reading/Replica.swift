@@ -84,7 +84,8 @@ public final class Replica<R: Record>: Sendable {
         for record in records.values { try body(record) }
     }
 
-    /// Returns when the replica holds everything that the topic held when it was asked for.
+    /// Returns when the replica holds everything that the topic held when it was asked for, on the
+    /// node that was asked, or what was named as *not before*.
     public func ready() async throws(ThalwegError) {
         let copy = copy
         let result = await withCheckedContinuation { continuation in
@@ -165,12 +166,15 @@ public final class Replica<R: Record>: Sendable {
 
 extension ThalwegClient {
     /// A local copy of all records of a type, or of those that match a filter.
+    ///
+    /// - Parameter notBefore: it is not ready before this offset; see ``subscribe(_:notBefore:from:deliver:filter:fields:includePrevious:pace:policy:)``.
     public func replica<R: Record>(
         of type: R.Type,
         named name: String? = nil,
+        notBefore: Offset = .start,
         filter: String = ""
     ) async throws(ThalwegError) -> Replica<R> {
         let topic = try await topic(name ?? R.topicName)
-        return Replica(try await subscribe(topic, filter: filter))
+        return Replica(try await subscribe(topic, notBefore: notBefore, filter: filter))
     }
 }

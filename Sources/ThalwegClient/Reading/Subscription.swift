@@ -81,12 +81,15 @@ extension ThalwegClient {
     /// Watches a topic.
     ///
     /// - Parameters:
+    ///   - notBefore: the reader is not told that it is caught up before this offset; `.newest` for
+    ///     all that was committed anywhere when this was asked, which only the leader can say.
     ///   - filter: the filter language; empty for all records.
     ///   - fields: bit n: field n is wanted; a change of others only is not delivered.
     ///   - pace: deliver at most once in so many windows.
     ///   - policy: what the server does when this reader lags.
     public func subscribe(
         _ topic: Topic,
+        notBefore: Offset = .start,
         from start: SubscriptionStart = .start,
         deliver: DeliveryMode = .latest,
         filter: String = "",
@@ -99,6 +102,7 @@ extension ThalwegClient {
         let kind = known.info.definition.keyKind
         let request = Subscribe(
             known.info.id,
+            notBefore: notBefore,
             from: start,
             deliver: deliver,
             includesPrevious: includePrevious,

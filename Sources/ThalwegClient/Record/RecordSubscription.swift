@@ -40,6 +40,8 @@ public struct RecordDelivery<R: Record>: Sendable {
     public let changes: [RecordChange<R>]
     /// A reader that has this delivery resumes behind this offset.
     public let resumeOffset: Offset
+    /// As ``Delivery/completeAt``.
+    public let completeAt: Offset
     /// The reader now holds the topic's tail.
     public let isCaughtUp: Bool
     /// Forget what you hold, then apply this delivery.
@@ -53,6 +55,7 @@ public struct RecordDelivery<R: Record>: Sendable {
         }
         self.changes = changes
         resumeOffset = delivery.resumeOffset
+        completeAt = delivery.completeAt
         isCaughtUp = delivery.isCaughtUp
         isReset = delivery.isReset
     }

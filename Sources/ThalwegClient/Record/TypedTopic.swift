@@ -86,6 +86,7 @@ public struct TypedTopic<R: Record>: Sendable {
 
     /// Watches the topic; the parameters are those of `ThalwegClient.subscribe`.
     public func subscribe(
+        notBefore: Offset = .start,
         from start: SubscriptionStart = .start,
         deliver: DeliveryMode = .latest,
         filter: String = "",
@@ -97,6 +98,7 @@ public struct TypedTopic<R: Record>: Sendable {
         RecordSubscription(
             subscription: try await client.subscribe(
                 topic,
+                notBefore: notBefore,
                 from: start,
                 deliver: deliver,
                 filter: filter,

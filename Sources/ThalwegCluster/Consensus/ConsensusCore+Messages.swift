@@ -20,6 +20,17 @@ extension ConsensusCore {
             try checkOneLeader(term, sender)
             guard installing == nil, point.index > 0, point.term > 0, !point.membership.isEmpty
             else { return }
+            let before = outputs.messages.count
+            try take(raft.receive(message, from: sender, time, capacity), into: &outputs)
+            for position in outputs.messages.indices.dropFirst(before) {
+                guard case .appendResult(var result) = outputs.messages[position].message,
+                    result.rejectedIndex == 0
+                else { continue }
+                // It is here already: what both have is on this disk up to here (13).
+                result.lastIndex = min(point.index, storedIndex)
+                outputs.messages[position].message = .appendResult(result)
+            }
+            return
         case .timeoutNow:
             // The library would lead in the sender's term (7).
             if membership.isLoneVoter(id) { return }

@@ -27,6 +27,9 @@
 //     then never learns what keeps it from being elected.
 // 12. A rejection of what a follower is known to have is old news: the library would step back behind
 //     that, and then count a negative number of entries in flight, and send none for ever.
+// 13. An answer that takes nothing in says how far this node is: the library leaves that as it found
+//     the memory, where it refuses and where a snapshot is here already. Taken at its word, a leader
+//     would count this node for entries that it does not have.
 #if THALWEG_RAFT
 import ThalwegLog
 public import ThalwegModel
@@ -42,7 +45,7 @@ public final class ConsensusCore {
     private(set) var snapshot: SnapshotPoint?
     /// The snapshot that is being put in the place of the log.
     private(set) var installing: SnapshotPoint?
-    private var storedIndex: UInt64
+    private(set) var storedIndex: UInt64
     private(set) var time: UInt64
     /// The newest members that are committed, and the entry they come from.
     public private(set) var committedMembership: (index: UInt64, members: Membership)
@@ -293,13 +296,19 @@ public final class ConsensusCore {
         }
     }
 
-    /// Who asks "would you vote for me" with a term below this node's is told this node's (11).
     private func corrected(_ message: ConsensusMessage) -> ConsensusMessage {
-        guard case .voteResult(var result) = message, result.isPreVote, !result.isGranted else {
+        switch message {
+        case .voteResult(var result) where result.isPreVote && !result.isGranted:
+            // Who asks "would you vote for me" with a term below this node's is told this node's (11).
+            result.term = max(result.term, term)
+            return .voteResult(result)
+        case .appendResult(var result) where result.rejectedIndex > 0:
+            // (13)
+            result.lastIndex = min(runs.last, result.rejectedIndex - 1)
+            return .appendResult(result)
+        default:
             return message
         }
-        result.term = max(result.term, term)
-        return .voteResult(result)
     }
 
     private func append(

@@ -179,14 +179,10 @@ extension ConsensusMessage {
                     count: Int(append.n_entries)))
         case RAFT_APPEND_ENTRIES_RESULT:
             let result = raw.append_entries_result
-            // In a rejection for its term the core leaves the index as it found the memory.
-            let last =
-                result.rejected > 0
-                ? min(result.last_log_index, result.rejected - 1) : result.last_log_index
             self = .appendResult(
                 AppendResult(
-                    term: result.term, rejectedIndex: result.rejected, lastIndex: last,
-                    capacity: result.capacity))
+                    term: result.term, rejectedIndex: result.rejected,
+                    lastIndex: result.last_log_index, capacity: result.capacity))
         case RAFT_REQUEST_VOTE:
             let request = raw.request_vote
             self = .voteRequest(

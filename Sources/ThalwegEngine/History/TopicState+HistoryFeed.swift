@@ -31,9 +31,11 @@ extension TopicState {
             }
             return true
         }
-        position = .tail(Offset(reached))
+        // None is left out: at each offset the reader holds the topic's state there.
+        position = .tail(Offset(reached), notBefore: position.completeAt)
         return FeedProgress(
-            reached: Offset(reached), isAtTail: reached == last, count: writer.count - before)
+            reached: position.offset, completeAt: position.completeAt, isAtTail: reached == last,
+            count: writer.count - before)
     }
 
     /// What a change is to a reader with this query; `nil` where it does not concern it.

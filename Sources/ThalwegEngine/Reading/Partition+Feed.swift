@@ -37,10 +37,10 @@ extension Partition {
     /// Where a reader of single changes begins that wants all there are.
     ///
     /// - Throws: `no_history` where the topic keeps none.
-    public func startOfHistory(_ topic: TopicID) throws(ThalwegError) -> FeedPosition {
+    public func startOfHistory(_ topic: TopicID) throws(ThalwegError) -> Offset {
         let box = try required(topic)
         guard box.state.keepsHistory else { throw Partition.noHistory }
-        return .tail(Offset(box.state.firstKept - 1))
+        return Offset(box.state.firstKept - 1)
     }
 
     static var noHistory: ThalwegError {

@@ -22,7 +22,7 @@ extension TopicState {
         _ scratch: inout FeedScratch, into writer: inout ChangesWriter
     ) -> FeedProgress {
         let last = table.changes.last
-        let isExact = tail.describes(behind: position.complete.rawValue, last: last)
+        let isExact = tail.describes(behind: position.exactAt.rawValue, last: last)
         let emptyUntil = position.emptyUntil.rawValue
         let narrowed = layout.flatMap { $0.isNarrowed(by: query.fields) ? $0 : nil }
         let before = writer.count
@@ -49,12 +49,14 @@ extension TopicState {
             return true
         }
         position.offset = Offset(reached)
-        if reached == last {
-            position.complete = position.offset
+        position.completeAt = max(position.completeAt, Offset(last))
+        if position.offset == position.completeAt {
+            position.exactAt = position.offset
             position.emptyUntil = .start
         }
         return FeedProgress(
-            reached: Offset(reached), isAtTail: reached == last, count: writer.count - before)
+            reached: position.offset, completeAt: position.completeAt, isAtTail: reached == last,
+            count: writer.count - before)
     }
 
     // MARK: Judging

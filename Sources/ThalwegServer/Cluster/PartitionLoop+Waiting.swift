@@ -20,14 +20,24 @@ extension PartitionLoop {
     /// As ``whenApplied(_:of:_:)`` for a reader that resumes. On a node that leads, or stands alone,
     /// an offset that is not there is none of this topic: then it calls back, for who looks to say so.
     func whenReached(
-        _ start: SubscriptionStart, of topic: TopicID, _ body: @escaping (ThalwegError?) -> Void
+        _ offset: Offset, of topic: TopicID, _ body: @escaping (ThalwegError?) -> Void
     ) {
-        guard isReplicated, case .after(let offset) = start, offset != .newest else {
-            return body(nil)
-        }
+        guard isReplicated, offset != .start, offset != .newest else { return body(nil) }
         whenApplied(offset, of: topic) { [self] error in
             // Who is cut off ceases to lead before the patience ends.
             body(leadership.term == nil ? error : nil)
         }
     }
+
+    /// As ``whenReached(_:of:_:)`` for a subscription. It begins where the reader stands, and what it
+    /// is *not before* may come later: only the topic has to be there.
+    func whenReached(_ request: Subscribe, _ body: @escaping (ThalwegError?) -> Void) {
+        if request.notBefore == .newest { return confirmNewest(request.topic, body) }
+        var offset = min(request.notBefore, Offset(1))
+        if case .after(let seen) = request.from { offset = max(offset, seen) }
+        whenReached(offset, of: request.topic, body)
+    }
+
+    /// No node has applied more than this one.
+    var isNewest: Bool { !isReplicated || leadership.term != nil }
 }

@@ -95,6 +95,7 @@ final class PartitionLoop: @unchecked Sendable {
         subscriptions = SubscriptionHub(
             loop: loop, partition: partition, deliveryShare: deliveryShare)
         offsetWaiters = OffsetWaiters(loop: loop, partition: partition)
+        subscriptions.isNewest = { [weak self] in self?.isNewest ?? false }
         subscriptions.unblocked = { [weak self] topic in
             self?.seal(topic)
             self?.truncateIfReady(topic)

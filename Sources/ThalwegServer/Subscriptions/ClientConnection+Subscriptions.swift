@@ -40,7 +40,7 @@ extension ClientConnection {
                 return refuse(refusal, requestID)
             }
             partition.subscriptions.expect(number, of: self)
-            partition.whenReached(request.from, of: request.topic) { [self] error in
+            partition.whenReached(request) { [self] error in
                 // The connection may have gone while it waited.
                 guard partition.subscriptions.isExpected(number, of: self) else { return }
                 if let error {

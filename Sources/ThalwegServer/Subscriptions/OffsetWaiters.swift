@@ -41,14 +41,14 @@ final class OffsetWaiters: @unchecked Sendable {
         } catch {
             guard mayComeToBe else { return body(error) }
         }
-        guard count < OffsetWaiters.limit else { return body(notYet(offset, last)) }
+        guard count < OffsetWaiters.limit else { return body(OffsetWaiters.notYet(offset, last)) }
         lastNumber += 1
         let number = lastNumber
         let deadline = loop.scheduleTask(in: OffsetWaiters.patience) { [self] in
             guard let waiter = waiters[topic]?.removeValue(forKey: number) else { return }
             count -= 1
             let last = try? partition.readingHead(topic).last
-            waiter.body(notYet(offset, last ?? .start))
+            waiter.body(OffsetWaiters.notYet(offset, last ?? .start))
         }
         count += 1
         waiters[topic, default: [:]][number] = Waiter(
@@ -82,7 +82,8 @@ final class OffsetWaiters: @unchecked Sendable {
         }
     }
 
-    private func notYet(_ offset: Offset, _ last: Offset) -> ThalwegError {
+    /// This node is behind.
+    static func notYet(_ offset: Offset, _ last: Offset) -> ThalwegError {
         ThalwegError(
             .notYet, "offset \(offset) is not applied yet", advice: "ask again",
             limit: last.rawValue, value: offset.rawValue)

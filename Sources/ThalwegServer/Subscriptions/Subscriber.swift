@@ -9,7 +9,8 @@ struct Subscriber {
         case free
         /// It holds the group's state and shares its deliveries.
         case tail
-        /// It holds the topic's tail and waits until its group, which has a pace, gets there.
+        /// It holds this node's tail and waits for its group's next delivery: the group has a pace
+        /// and is not there yet; or the node is behind what the reader has seen of another.
         case waiting
         /// It is behind: it gets its own chunks, one at a time, until it is at the tail.
         case walking
@@ -30,6 +31,8 @@ struct Subscriber {
     var stage: Stage
     /// It was told that it holds the tail, and has not fallen behind since.
     var isToldCaughtUp = false
+    /// It waits for the node, which has until a time to get where the reader was elsewhere.
+    var hasDeadline = false
     /// Its next delivery tells it to forget what it holds.
     var needsReset = false
     /// The topic's windows wait for it.

@@ -101,7 +101,8 @@ extension SubscriptionHub {
             fallBehind(Int(place), at: before)
         }
         guard !group.tail.isEmpty else { return }
-        let (bytes, checksum) = writer.finish([], resume: progress.reached)
+        let (bytes, checksum) = writer.finish(
+            [], resume: progress.reached, completeAt: progress.completeAt)
         let readers = UInt64(group.tail.count)
         figures.frames += readers
         figures.bytes += readers * UInt64(bytes.count + FrameHeader.size)

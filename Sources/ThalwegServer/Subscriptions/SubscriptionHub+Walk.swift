@@ -17,10 +17,10 @@ extension SubscriptionHub {
         guard channel.isWritable else { return awaitDrained(place, channel) }
         do throws(ThalwegError) {
             let progress = try encodeChunk(place, group)
-            let isTelling = progress.isAtTail && !subscribers[place].isToldCaughtUp
+            let isTelling = progress.isComplete && !subscribers[place].isToldCaughtUp
             if progress.count == 0, !isTelling {
                 guard progress.isAtTail else { return walkOn(place) }
-                return join(place, group)
+                return progress.isComplete ? join(place, group) : awaitNode(place, group)
             }
             send(progress, to: place, channel)
         } catch {
@@ -51,7 +51,8 @@ extension SubscriptionHub {
     }
 
     func startOver(_ place: Int, _ group: SubscriptionGroup, tail: Offset) {
-        subscribers[place].position = .start(tail: tail)
+        subscribers[place].position = .start(
+            tail: tail, notBefore: subscribers[place].position.completeAt)
         subscribers[place].needsReset = true
         subscribers[place].isToldCaughtUp = false
     }
@@ -59,10 +60,11 @@ extension SubscriptionHub {
     private func send(_ progress: FeedProgress, to place: Int, _ channel: any Channel) {
         var flags: ChangesFlags = []
         if subscribers[place].needsReset { flags.insert(.reset) }
-        if progress.isAtTail, !subscribers[place].isToldCaughtUp { flags.insert(.caughtUp) }
+        if progress.isComplete, !subscribers[place].isToldCaughtUp { flags.insert(.caughtUp) }
         subscribers[place].needsReset = false
-        if progress.isAtTail { subscribers[place].isToldCaughtUp = true }
-        _ = writer.finish(flags, resume: progress.reached)
+        if progress.isComplete { subscribers[place].isToldCaughtUp = true }
+        _ = writer.finish(
+            flags, resume: progress.reached, completeAt: progress.completeAt)
         let frame = writer.frame(subscription: subscribers[place].number)
         var buffer = channel.allocator.buffer(capacity: frame.count)
         buffer.writeBytes(frame)
@@ -118,6 +120,39 @@ extension SubscriptionHub {
             subscribers[place].stage = .waiting
             group.waiting.append(id(place))
         }
+    }
+
+    /// The subscriber has all that this node has, and has been told of more by another: it hears
+    /// what the node applies next, and that it is caught up when the node has got that far. A node
+    /// that does not get there in time is left to others.
+    private func awaitNode(_ place: Int, _ group: SubscriptionGroup) {
+        figures.lagging -= 1
+        unblock(place)
+        subscribers[place].stage = .waiting
+        group.waiting.append(id(place))
+        guard !subscribers[place].hasDeadline else { return }
+        subscribers[place].hasDeadline = true
+        let (id, topic) = (id(place), group.topic)
+        loop.scheduleTask(in: OffsetWaiters.patience) { [self] in
+            guard let place = self.place(id) else { return }
+            subscribers[place].hasDeadline = false
+            let goal = subscribers[place].position.completeAt
+            guard let last = try? partition.readingHead(topic).last, last < goal else {
+                return
+            }
+            end(
+                place,
+                isNewest()
+                    ? SubscriptionHub.beyond(goal, last) : OffsetWaiters.notYet(goal, last))
+        }
+    }
+
+    /// No node has what the reader says that it was told of.
+    static func beyond(_ offset: Offset, _ last: Offset) -> ThalwegError {
+        ThalwegError(
+            .tooOld, "offset \(offset) is beyond the topic's newest, \(last)",
+            advice: "start over from the beginning", limit: last.rawValue,
+            value: offset.rawValue)
     }
 
     /// The group is at the tail: those who were there before it see what came since.

@@ -3,12 +3,15 @@
 //
 //             SUBSCRIBE                        chunk written, and at the tail
 //   ─────────────────────────► walking ────────────────────────────────────────► tail
-//    start, resume or now        ▲  │ chunk written: the next                      │
+//    start, resume or now        ▲  │ chunk written: the next (*)                  │
 //                                │  └──────────┐                                   │ each entry:
 //                                └─────────────┘                                   │ one payload
 //                                ▲                                                 │ for the group
 //                                └─────────────────────────────────────────────────┘
 //                                  the connection does not take what it is sent
+//
+// (*) or the next of the group, where the reader has been told of more by another node than this one
+// has: it holds this node's tail, and no state of the topic yet.
 //
 // Nothing is queued for anybody: who is behind has one chunk on its way, and the next is encoded,
 // from what is newest then, when that one is written. Between chunks the loop does other work.
@@ -28,6 +31,8 @@ final class SubscriptionHub: @unchecked Sendable {
     let partition: Partition
     /// Called when windows of a topic that waited for a slow subscriber may be sealed again.
     var unblocked: (TopicID) -> Void = { _ in }
+    /// Whether no other node has applied more than this one.
+    var isNewest: () -> Bool = { true }
 
     var subscribers: [Subscriber] = []
     private var freePlaces: [UInt32] = []
@@ -78,14 +83,19 @@ final class SubscriptionHub: @unchecked Sendable {
         do throws(ThalwegError) {
             let reading = try partition.readingHead(request.topic)
             let tellsEvery = request.deliver == .every
+            let notBefore = request.notBefore == .newest ? reading.last : request.notBefore
+            guard notBefore <= reading.last || !isNewest() else {
+                throw SubscriptionHub.beyond(notBefore, reading.last)
+            }
             let filter = try partition.filter(request.topic, request.filter)
             let position: FeedPosition =
                 switch request.from {
-                case .now: .tail(reading.last)
-                case .start where tellsEvery: try partition.startOfHistory(request.topic)
-                case .after(let offset) where tellsEvery: .tail(offset)
-                case .start, .after(.start): .start(tail: reading.last)
-                case .after(let offset): .after(offset)
+                case .now: .tail(reading.last, notBefore: notBefore)
+                case .start where tellsEvery:
+                    .tail(try partition.startOfHistory(request.topic), notBefore: notBefore)
+                case .after(let offset) where tellsEvery: .tail(offset, notBefore: notBefore)
+                case .start, .after(.start): .start(tail: reading.last, notBefore: notBefore)
+                case .after(let offset): .after(offset, notBefore: notBefore)
                 }
             let key = SubscriptionGroupKey(
                 filter: filter?.canonicalText ?? "", fields: request.fields,

@@ -26,7 +26,7 @@ extension ClientConnection {
             var writer = ChangesWriter()
             writer.begin(request.topic)
             let progress = try partition.history(request.topic, query, into: &writer)
-            sendPage(.historyPage, progress, &writer, requestID)
+            sendPage(.historyPage, progress, until: query.until, &writer, requestID)
         }
     }
 
@@ -50,7 +50,7 @@ extension ClientConnection {
             var writer = ChangesWriter()
             writer.begin(request.topic)
             let progress = try partition.difference(request.topic, query, into: &writer)
-            sendPage(.differencePage, progress, &writer, requestID)
+            sendPage(.differencePage, progress, until: query.until, &writer, requestID)
         }
     }
 
@@ -99,10 +99,12 @@ extension ClientConnection {
     }
 
     private func sendPage(
-        _ type: FrameType, _ progress: HistoryProgress, _ writer: inout ChangesWriter,
-        _ requestID: UInt32
+        _ type: FrameType, _ progress: HistoryProgress, until: Offset,
+        _ writer: inout ChangesWriter, _ requestID: UInt32
     ) {
-        _ = writer.finish(progress.isComplete ? .caughtUp : [], resume: progress.reached)
+        _ = writer.finish(
+            progress.isComplete ? .caughtUp : [], resume: progress.reached,
+            completeAt: max(progress.reached, until))
         send(writer.page(type, requestID: requestID))
     }
 
@@ -116,7 +118,7 @@ extension ClientConnection {
         for case .offset(let offset) in points { last = max(last, offset) }
         let named = last
         when(notBefore, of: topic, requestID) { [self] loop, read throws(ThalwegError) in
-            loop.whenReached(.after(named), of: topic) { [self, read] error in
+            loop.whenReached(named, of: topic) { [self, read] error in
                 defer { withExtendedLifetime(read) {} }
                 do throws(ThalwegError) {
                     if let error { throw error }

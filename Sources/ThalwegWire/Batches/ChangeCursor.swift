@@ -28,6 +28,9 @@ public struct ChangeCursor {
     public let flags: ChangesFlags
     /// Where a reader who has this delivery resumes.
     public let resume: Offset
+    /// A reader holds a state of the topic when it has everything up to here; before, it holds some
+    /// records older than others. Who resumes elsewhere names it as *not before*.
+    public let completeAt: Offset
     /// Changes in the whole delivery.
     public let count: Int
     private var given = 0
@@ -47,6 +50,13 @@ public struct ChangeCursor {
             throw ThalwegError(.invalidFrame, "reserved flags of a delivery are set")
         }
         resume = Offset(try reader.integer())
+        completeAt = Offset(try reader.integer())
+        guard flags.contains(.caughtUp) ? resume == completeAt : resume <= completeAt else {
+            throw ThalwegError(
+                .invalidFrame,
+                "a delivery up to offset \(resume) is not complete at \(completeAt)"
+            )
+        }
         // The smallest change has a string key of no bytes.
         count = try reader.count(ofAtLeast: 34, "changes")
     }

@@ -1,8 +1,8 @@
 // The payload of `changes`; its frame's request id is the subscription's number, so the same
 // payload serves every subscription that asks the same:
 //
-//   changes = u32 topic | u8 flags (1 caught up, 2 reset) | u64 resume offset | u32 count |
-//             change × count
+//   changes = u32 topic | u8 flags (1 caught up, 2 reset) | u64 resume offset | u64 complete at |
+//             u32 count | change × count
 //   change  = u8 kind | u8 reason | u8 flags (1 previous row, 2 metadata, 4 origin) | encoded key |
 //             u64 offset | u64 version | u64 changed fields | u16 count, u16 source × count |
 //             u32 length, row (empty for deleted and left) |
@@ -31,7 +31,8 @@ public struct ChangesFlags: OptionSet, Hashable, Sendable {
         self.rawValue = rawValue
     }
 
-    /// The reader now holds the topic's tail: its bootstrap or resume is complete.
+    /// The reader now holds the topic's tail: its bootstrap or resume is complete. The offset to
+    /// resume from is the one at which it is.
     public static let caughtUp = ChangesFlags(rawValue: 1)
     /// Forget what you hold before you apply this delivery.
     public static let reset = ChangesFlags(rawValue: 2)
@@ -53,7 +54,7 @@ public struct ChangesFlags: OptionSet, Hashable, Sendable {
 /// Encodes one delivery of changes, straight from where the rows lie.
 @frozen public struct ChangesWriter: ~Copyable {
     /// Bytes in front of the first change.
-    public static var headSize: Int { 17 }
+    public static var headSize: Int { 25 }
 
     @usableFromInline var output: FrameWriter
     @usableFromInline var entries: UInt32 = 0
@@ -74,6 +75,7 @@ public struct ChangesFlags: OptionSet, Hashable, Sendable {
         entries = 0
         output.integer(topic.rawValue)
         output.integer(UInt8(0))
+        output.integer(UInt64(0))
         output.integer(UInt64(0))
         output.integer(UInt32(0))
     }
@@ -116,25 +118,29 @@ public struct ChangesFlags: OptionSet, Hashable, Sendable {
     }
 
     /// Completes the payload, which is good until the next `begin`; a reader who has it resumes
-    /// from `resume`. With
+    /// from `resume`, and holds a state of the topic when it has everything up to `completeAt`. With
     /// `FrameHeader(.changes, requestID:payloadCount:payloadChecksum:)` it becomes the frame of any
     /// number of subscriptions.
     public mutating func finish(
         _ flags: ChangesFlags,
-        resume: Offset
+        resume: Offset,
+        completeAt: Offset
     ) -> (payload: UnsafeRawBufferPointer, checksum: UInt32) {
+        precondition(resume <= completeAt, "nothing is complete before what it has")
+        precondition(!flags.contains(.caughtUp) || resume == completeAt, "caught up too early")
         output.patch(flags.rawValue, at: 4)
         output.patch(resume.rawValue, at: 5)
-        output.patch(entries, at: 13)
+        output.patch(completeAt.rawValue, at: 13)
+        output.patch(entries, at: 21)
         return (output.payload, output.payloadChecksum)
     }
 
-    /// The whole frame of a page that answers one request, after ``finish(_:resume:)``.
+    /// The whole frame of a page that answers one request, after ``finish(_:resume:completeAt:)``.
     public mutating func page(_ type: FrameType, requestID: UInt32) -> UnsafeRawBufferPointer {
         output.finish(type, requestID: requestID)
     }
 
-    /// The whole frame for one subscription, after ``finish(_:resume:)``.
+    /// The whole frame for one subscription, after ``finish(_:resume:completeAt:)``.
     public mutating func frame(subscription: UInt32) -> UnsafeRawBufferPointer {
         output.finish(.changes, requestID: subscription)
     }

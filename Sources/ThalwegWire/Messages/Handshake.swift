@@ -22,7 +22,7 @@ public struct Hello: Message {
     /// `"THWG"` as a little-endian integer.
     public static let magic: UInt32 = 0x4757_4854
     /// The version that this code speaks.
-    public static let version: UInt16 = 1
+    public static let version: UInt16 = 2
 
     public var minimumVersion = Hello.version
     public var maximumVersion = Hello.version

@@ -30,12 +30,14 @@ public enum SlowReaderPolicy: UInt8, Hashable, Sendable, CaseIterable {
 
 /// Opens a subscription.
 ///
-/// `u32 topic | u8 from (0 start, 1 now, 2 after) | u64 offset | u8 deliver |`
+/// `u32 topic | u64 not before | u8 from (0 start, 1 now, 2 after) | u64 offset | u8 deliver |`
 /// `u8 flags (1 previous) | u8 policy | u16 pace | text filter | u64 fields`
 public struct Subscribe: Message {
     public static var frameType: FrameType { .subscribe }
 
     public var topic: TopicID
+    /// The reader is not told that it is caught up before this offset; what there is comes at once.
+    public var notBefore: Offset
     public var from: SubscriptionStart
     public var deliver: DeliveryMode
     /// Each change brings the row before it.
@@ -49,6 +51,7 @@ public struct Subscribe: Message {
 
     public init(
         _ topic: TopicID,
+        notBefore: Offset = .start,
         from: SubscriptionStart = .start,
         deliver: DeliveryMode = .latest,
         includesPrevious: Bool = false,
@@ -58,6 +61,7 @@ public struct Subscribe: Message {
         fields: UInt64 = .max
     ) {
         self.topic = topic
+        self.notBefore = notBefore
         self.from = from
         self.deliver = deliver
         self.includesPrevious = includesPrevious
@@ -73,6 +77,7 @@ public struct Subscribe: Message {
 
     public func encode(into writer: inout ByteWriter) {
         writer.integer(topic.rawValue)
+        writer.integer(notBefore.rawValue)
         let (kind, offset): (UInt8, Offset) =
             switch from {
             case .start: (0, .start)
@@ -91,6 +96,7 @@ public struct Subscribe: Message {
 
     public init(from reader: inout ByteReader) throws(ThalwegError) {
         topic = TopicID(try reader.integer())
+        notBefore = Offset(try reader.integer())
         let kind = try reader.integer(UInt8.self)
         let offset = try reader.integer(UInt64.self)
         switch (kind, offset) {

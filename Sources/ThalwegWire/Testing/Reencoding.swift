@@ -204,7 +204,11 @@ private func reencodedChanges(
             origin: change.origin
         )
     }
-    let (payload, checksum) = writer.finish(cursor.flags, resume: cursor.resume)
+    let (payload, checksum) = writer.finish(
+        cursor.flags,
+        resume: cursor.resume,
+        completeAt: cursor.completeAt
+    )
     let header = FrameHeader(
         frame.header.type ?? .changes,
         requestID: frame.header.requestID,

@@ -16,6 +16,9 @@ struct Watch: AsyncParsableCommand {
     @Option(help: "Where to begin: start, now, or an offset seen before.")
     var from = "start"
 
+    @Option(help: "Say \"caught up\" only when this offset has come: what a write answered.")
+    var notBefore: UInt64 = 0
+
     @Option(help: "Only records that match, such as 'health < 20 and region == \"eu\"'.")
     var filter = ""
 
@@ -44,9 +47,8 @@ struct Watch: AsyncParsableCommand {
         let topic = try await client.topic(topic)
         let wanted = try Watch.mask(fields, topic)
         let subscription = try await client.subscribe(
-            topic, from: start, deliver: every ? .every : .latest, filter: filter, fields: wanted,
-            includePrevious: previous,
-            pace: pace)
+            topic, notBefore: Offset(notBefore), from: start, deliver: every ? .every : .latest,
+            filter: filter, fields: wanted, includePrevious: previous, pace: pace)
         var left = limit ?? .max
         while left > 0, let delivery = try await subscription.next() {
             if delivery.isReset { note("starting over", delivery) }

@@ -15,6 +15,7 @@ final class SubscriptionPeer {
         let number: UInt32
         let flags: ChangesFlags
         let resume: Offset
+        let completeAt: Offset
         let changes: [Change]
         let payload: [UInt8]
     }
@@ -136,8 +137,8 @@ final class SubscriptionPeer {
                         previous: lent.previous.map { Array($0) }))
             }
             return Delivery(
-                number: number, flags: cursor.flags, resume: cursor.resume, changes: changes,
-                payload: payload)
+                number: number, flags: cursor.flags, resume: cursor.resume,
+                completeAt: cursor.completeAt, changes: changes, payload: payload)
         }
     }
 }

@@ -88,7 +88,7 @@ final class ProgramPartition {
             if record.isLive { state.records[Array(record.key)] = Array(record.row) }
             return true
         }
-        var position = try partition.startOfHistory(id)
+        var position = FeedPosition.tail(try partition.startOfHistory(id))
         var isAtTail = false
         while !isAtTail {
             var writer = ChangesWriter()
@@ -97,7 +97,9 @@ final class ProgramPartition {
                 id, at: &position, query: FeedQuery(tellsEvery: true), limitBytes: 1 << 16,
                 into: &writer)
             var cursor = try ChangeCursor(
-                writer.finish([], resume: progress.reached).payload, kind: kind)
+                writer.finish(
+                    [], resume: progress.reached, completeAt: progress.completeAt
+                ).payload, kind: kind)
             while let change = try cursor.next() {
                 let facts = [
                     "\(change.offset) \(change.kind) \(change.version)", "\(Array(change.key))",

@@ -113,7 +113,8 @@ final class LedgerWorkload: SimulatedWorkload {
             $0.isUp && $0.machine.appliedIndex == leader.machine.appliedIndex
         }
         for node in all {
-            var position = try node.machine.partition.startOfHistory(topic)
+            var position = FeedPosition.tail(
+                try node.machine.partition.startOfHistory(topic))
             let changes = try SimulatedDelivery.all(
                 node.machine.partition, topic, &position, tellsEvery: true)
             compare(changes, simulation)

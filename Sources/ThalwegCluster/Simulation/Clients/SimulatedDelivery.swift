@@ -27,6 +27,10 @@ struct SimulatedChange: Hashable {
 struct SimulatedDelivery {
     var changes: [SimulatedChange] = []
     var isAtTail: Bool
+    /// The reader is told that it is caught up.
+    var isComplete: Bool
+    /// When it will be, as it is told.
+    var completeAt: Offset
 
     init(
         _ partition: Partition, _ topic: TopicID, _ position: inout FeedPosition,
@@ -38,8 +42,13 @@ struct SimulatedDelivery {
         let progress = try partition.encodeChanges(
             topic, at: &position, query: query, limitBytes: limitBytes, into: &writer)
         isAtTail = progress.isAtTail
-        let payload = writer.finish(isAtTail ? .caughtUp : [], resume: progress.reached).payload
+        let payload = writer.finish(
+            progress.isComplete ? .caughtUp : [], resume: progress.reached,
+            completeAt: progress.completeAt
+        ).payload
         var cursor = try ChangeCursor(payload, kind: .u64)
+        isComplete = cursor.flags.contains(.caughtUp)
+        completeAt = cursor.completeAt
         while let change = try cursor.next() { changes.append(SimulatedChange(change)) }
     }
 
