@@ -27,6 +27,9 @@
 //     then never learns what keeps it from being elected.
 // 12. A rejection of what a follower is known to have is old news: the library would step back behind
 //     that, and then count a negative number of entries in flight, and send none for ever.
+// 13. What a leader of an earlier term sent is answered here: the library answers it with an index that
+//     it never set, in the new term. A leader that was elected again takes that for entries on the
+//     follower's disk: it counts what is nowhere, and stops replication to it for ever.
 #if THALWEG_RAFT
 import ThalwegLog
 public import ThalwegModel
