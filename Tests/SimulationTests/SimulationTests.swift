@@ -33,7 +33,7 @@ struct SimulationTests {
     }
 
     @Test func allKindsOfClients() throws {
-        let report = try Self.run(3_003, milliseconds: 2_500) {
+        let report = try Self.run(3_004, milliseconds: 2_500) {
             $0.loads = Set(SimulationLoad.allCases)
         }
         #expect(report.failures == [])
