@@ -19,6 +19,7 @@ extension Node {
         receiver.leader = { [self] in heard(of: $0) }
         receiver.restored = { [self] reader throws(ThalwegError) in try restore(reader) }
         receiver.diskFull = { [self] in roomChanged(isFull: $0) }
+        receiver.roomless = { [self] in become($0 ? .lacksRoom : .follows(nil)) }
         receiver.failed = failed
         return receiver
     }
@@ -37,6 +38,8 @@ extension Node {
     private func heard(of leader: Member?) {
         // Whoever leads says so itself when it may take writes.
         guard leadership.withLock({ $0.term == nil }) else { return }
+        let isOther = leader != nil && leader?.id != identity
+        if case .lacksRoom = leadership.withLock({ $0 }), !isOther { return }
         become(.follows(leader?.id == identity ? nil : leader))
     }
 
@@ -108,8 +111,8 @@ extension Node {
     // MARK: Another node's snapshot
 
     /// Loads a snapshot beside the state and puts it in its place, before this returns. Readers are
-    /// served from the old state meanwhile, so both are in memory. On the log's thread, which hands
-    /// out nothing until this is done.
+    /// served from the old state meanwhile, so both are in memory. On a thread of its own; the log's
+    /// hands out nothing committed until this is done.
     private func restore(_ reader: SnapshotReader) throws(ThalwegError) {
         let catalogTwin = catalog.catalog.emptyTwin()
         let twins = loops.map { $0.partition.emptyTwin() }
