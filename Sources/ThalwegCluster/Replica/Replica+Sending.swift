@@ -123,6 +123,11 @@ extension Replica {
         guard case .appendResult(let result) = message, core.role == .leader,
             result.term == core.term
         else { return }
+        // Who was removed gets nothing more.
+        guard core.membership[sender] != nil else {
+            flows[sender] = nil
+            return
+        }
         if result.rejectedIndex == 0 {
             flows[sender]?.answered(through: result.lastIndex, time: time)
         } else if result.rejectedIndex > core.matchIndex(sender) ?? 0 {

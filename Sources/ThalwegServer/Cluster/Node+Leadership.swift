@@ -15,7 +15,7 @@ extension Node {
         var receiver = ReplicatedLogReceiver()
         receiver.committed = { [self] in committed($0) }
         receiver.leads = { [self] in become(.leads(term: $0)) }
-        receiver.follows = { [self] in become(.follows(nil)) }
+        receiver.follows = { [self] in become(isRoomless ? .lacksRoom : .follows(nil)) }
         receiver.leader = { [self] in heard(of: $0) }
         receiver.restored = { [self] reader throws(ThalwegError) in try restore(reader) }
         receiver.diskFull = { [self] in roomChanged(isFull: $0) }
@@ -23,6 +23,8 @@ extension Node {
         receiver.failed = failed
         return receiver
     }
+
+    private var isRoomless: Bool { (log as? ReplicatedLog)?.progress.isRoomless ?? false }
 
     /// The others go on: somebody must be told.
     private func roomChanged(isFull: Bool) {
