@@ -67,6 +67,7 @@ struct SimulationTests {
         (1_641, 6_000, "the same, with two nodes"),
         (1_900, 6_000, "the same, and a learner stayed behind"),
         (20_417, 4_000, "where there was no topic yet nobody could learn that there is none"),
+        (30_540, 4_000, "a majority of members that only the leader knew yet was taken for none"),
         (2_153, 6_000, "a vote that one copy had counted before both did"),
     ])
     func whatOnceFailed(seed: UInt64, milliseconds: UInt64, what: String) throws {
