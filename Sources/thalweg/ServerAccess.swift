@@ -20,17 +20,24 @@ struct ServerAccess: ParsableArguments {
         server ?? ProcessInfo.processInfo.environment["THALWEG_SERVER"] ?? "127.0.0.1:3727"
     }
 
-    /// Connects, runs `body`, and closes the connection whatever happens.
-    func withClient<T>(
-        _ source: ClientOptions.Source = .readOnly,
-        _ body: (ThalwegClient) async throws -> T
-    ) async throws -> T {
+    /// A connection to some server, spoken to as the one that was named.
+    func connect(
+        to address: String, _ source: ClientOptions.Source = .readOnly
+    ) async throws -> ThalwegClient {
         var options = ClientOptions(name: "thalweg", source: source)
         options.reconnect = .never
         options.tls = tls.options
         // What a person writes stays when the command ends.
         options.livenessDeadline = .zero
-        let client = try await ThalwegClient.connect(to: address, options: options)
+        return try await ThalwegClient.connect(to: address, options: options)
+    }
+
+    /// Connects, runs `body`, and closes the connection whatever happens.
+    func withClient<T>(
+        _ source: ClientOptions.Source = .readOnly,
+        _ body: (ThalwegClient) async throws -> T
+    ) async throws -> T {
+        let client = try await connect(to: address, source)
         do {
             let result = try await body(client)
             try await client.close()

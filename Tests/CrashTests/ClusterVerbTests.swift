@@ -41,6 +41,11 @@ struct ClusterVerbTests {
         try cluster.start(3, [])
         #expect(cluster.awaitEnd(of: 3).contains("removed_from_cluster"))
 
+        // All nodes say the same of a topic, at one offset.
+        let hashes = try cluster.run(
+            "topic", ["hash", "t", "--nodes", "--server", cluster.address(4)])
+        #expect(hashes.contains("node \(new): ") && hashes.contains("\nequal\n"), "\(hashes)")
+
         // Leadership goes where it is sent, and the client does not notice.
         try cluster.run(["transfer", new, "--server", cluster.addresses])
         #expect(try cluster.status().leader == new)
@@ -108,9 +113,14 @@ private final class VerbCluster {
     /// Runs `thalweg cluster …`; throws what it says where it fails.
     @discardableResult
     func run(_ arguments: [String]) throws -> String {
+        try run("cluster", arguments)
+    }
+
+    /// The same of another verb.
+    func run(_ verb: String, _ arguments: [String]) throws -> String {
         let process = Process()
         process.executableURL = try ServerProcess.executable
-        process.arguments = ["cluster"] + arguments
+        process.arguments = [verb] + arguments
         let (output, errors) = (Pipe(), Pipe())
         process.standardOutput = output
         process.standardError = errors

@@ -1,7 +1,8 @@
 import Testing
-import ThalwegCluster
 import ThalwegLog
 import ThalwegModel
+
+@testable import ThalwegCluster
 
 @Suite("The core alone", .enabled(if: ConsensusCore.isAvailable))
 struct CoreTests {
@@ -53,6 +54,32 @@ struct CoreTests {
             return
         }
         #expect(result.term == 3 && result.lastIndex <= 43)
+    }
+
+    /// Whatever comes late, of a leader that may be elected again by now: the answer must not count as
+    /// entries on this node's disk.
+    @Test func aFormerLeaderIsToldTheTermAndNothingOfTheLog() throws {
+        let members = Membership((1...3).map { Member(NodeID($0), address: "node\($0)") })
+        let core = try ConsensusCore(
+            id: NodeID(1),
+            recovered: .init(
+                vote: Vote(term: 9),
+                entries: [.init(term: 1, kind: .membership, payload: members.encoded())]),
+            options: ConsensusOptions(), time: 0)
+        let point = SnapshotPoint(index: 40, term: 7, membershipIndex: 1, membership: members)
+        let append = ConsensusMessage.Append(
+            term: 8, previousIndex: 0, previousTerm: 0, commitIndex: 3, count: 0)
+        for late in [ConsensusMessage.install(point, term: 8), .append(append)] {
+            for _ in 0..<8 {
+                let outputs = try core.step(.received(late, from: NodeID(2)), time: 1)
+                #expect(outputs.messages.count == 1)
+                guard case .appendResult(let result) = outputs.messages.first?.message else {
+                    Issue.record("no answer to \(late)")
+                    continue
+                }
+                #expect(result.term == 9 && result.rejectedIndex == 0 && result.lastIndex == 0)
+            }
+        }
     }
 
     @Test(arguments: 0..<6)

@@ -45,6 +45,7 @@ extension Vector {
             ("add", add), ("promote", .promote(node: 0x22)), ("demote", .demote(node: 0x22)),
             ("remove", .remove(node: 0x22)), ("transfer", .transfer(node: 0x22)),
             ("transfer_to_furthest", .transfer(node: nil)), ("snapshot", .snapshot),
+            ("admit", .admit(node: 0x22)),
         ]
         return try actions.map { (name, action) in
             var fields = [("action", name)]
@@ -54,7 +55,7 @@ extension Vector {
                     ("node", String(node)), ("address", address),
                     ("client_address", clientAddress),
                 ]
-            case .promote(let node), .demote(let node), .remove(let node):
+            case .promote(let node), .demote(let node), .remove(let node), .admit(let node):
                 fields += [("node", String(node))]
             case .transfer(let node): fields += [("node", String(node ?? 0))]
             case .snapshot: fields += [("node", "0")]

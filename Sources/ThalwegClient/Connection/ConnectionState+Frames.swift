@@ -42,6 +42,7 @@ extension ConnectionState {
         let passing: Set<ErrorCode> = [
             .sourceClaimed, .tooManyConnections, .shuttingDown, .memoryLimit, .notLeader,
             .connectionLost, .timedOut, .notCommitted, .stopped, .clusterDiverged,
+            .diskFull,
         ]
         return passing.contains(code)
     }

@@ -14,10 +14,12 @@ extension ConsensusCore {
         switch message {
         case .append(let append):
             try checkOneLeader(append.term, sender)
+            guard append.term >= term else { return answerFormerLeader(sender, into: &outputs) }
             try receive(append, sender, into: &outputs)
             return
-        case .install(let point, let term):
-            try checkOneLeader(term, sender)
+        case .install(let point, let messageTerm):
+            try checkOneLeader(messageTerm, sender)
+            guard messageTerm >= term else { return answerFormerLeader(sender, into: &outputs) }
             guard installing == nil, point.index > 0, point.term > 0, !point.membership.isEmpty
             else { return }
             let before = outputs.messages.count
@@ -51,6 +53,13 @@ extension ConsensusCore {
             break
         }
         try take(raft.receive(message, from: sender, time, capacity), into: &outputs)
+    }
+
+    /// Says the term, and nothing of the log (14).
+    private func answerFormerLeader(_ sender: NodeID, into outputs: inout ConsensusOutputs) {
+        let result = ConsensusMessage.AppendResult(
+            term: term, rejectedIndex: 0, lastIndex: 0, capacity: capacity)
+        outputs.messages.append((sender, .appendResult(result)))
     }
 
     private func checkOneLeader(_ term: UInt64, _ sender: NodeID) throws(ThalwegError) {

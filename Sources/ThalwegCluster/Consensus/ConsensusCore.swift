@@ -30,6 +30,9 @@
 // 13. An answer that takes nothing in says how far this node is: the library leaves that as it found
 //     the memory, where it refuses and where a snapshot is here already. Taken at its word, a leader
 //     would count this node for entries that it does not have.
+// 14. What a leader of an earlier term sent is answered here: the library answers it with an index that
+//     it never set, in the new term. A leader that was elected again takes that for entries on the
+//     follower's disk: it counts what is nowhere, and stops replication to it for ever.
 #if THALWEG_RAFT
 import ThalwegLog
 public import ThalwegModel

@@ -14,33 +14,44 @@ public struct Member: Hashable, Sendable {
     /// Where clients reach it, at most 255 bytes; empty where nobody said.
     public var clientAddress: String
     public var role: Role
+    /// A learner that somebody wants to be one: it does not become a voter by having caught up.
+    public var staysLearner = false
 
     public init(
-        _ id: NodeID, address: String, clientAddress: String = "", role: Role = .voter
+        _ id: NodeID, address: String, clientAddress: String = "", role: Role = .voter,
+        staysLearner: Bool = false
     ) {
+        self.staysLearner = staysLearner
         self.id = id
         self.address = address
         self.clientAddress = clientAddress
         self.role = role
     }
-    // MARK: Both addresses as one text
+    // MARK: What the core need not know, as one text
 
     // C-Raft's members have one address each, which it keeps and never looks at.
 
     static let addressBytes = 255
 
-    /// "address", or "address client-address".
+    /// "address", "address client-address", or one of them with " learner" behind it, where "-" stands
+    /// for no client address.
     var addresses: String {
-        clientAddress.isEmpty ? address : "\(address) \(clientAddress)"
+        guard !staysLearner else {
+            return "\(address) \(clientAddress.isEmpty ? "-" : clientAddress) learner"
+        }
+        return clientAddress.isEmpty ? address : "\(address) \(clientAddress)"
     }
 
     /// Nil for what `addresses` never gives.
     init?(_ id: NodeID, addresses: String, role: Role) {
         let parts = addresses.split(separator: " ", omittingEmptySubsequences: false)
-        guard (1...2).contains(parts.count), !parts.contains("") else { return nil }
+        guard (1...3).contains(parts.count), !parts.contains(""),
+            parts.count < 3 || parts[2] == "learner"
+        else { return nil }
+        let clientAddress = parts.count > 1 && parts[1] != "-" ? String(parts[1]) : ""
         self.init(
-            id, address: String(parts[0]), clientAddress: parts.count == 2 ? String(parts[1]) : "",
-            role: role)
+            id, address: String(parts[0]), clientAddress: clientAddress, role: role,
+            staysLearner: parts.count == 3)
     }
 
     /// Whether both addresses can travel as one text.

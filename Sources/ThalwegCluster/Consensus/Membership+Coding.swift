@@ -2,7 +2,8 @@
 //
 //   u8 1 │ u64 count │ count × ( u64 id │ text, ended by a zero │ u8 role: 0 learner, 1 voter )
 //
-// The text is the address for nodes and, behind a blank, the one for clients, if there is one.
+// The text is the address for nodes and, behind a blank, the one for clients, if there is one, and
+// " learner" behind both for one that stays a learner.
 // The core's own decoder trusts what it reads, so nothing gets there that was not decoded here.
 public import ThalwegModel
 

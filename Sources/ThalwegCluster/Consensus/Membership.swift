@@ -35,13 +35,23 @@ public struct Membership: Hashable, Sendable {
         return try Membership(members + [member]).checked()
     }
 
-    /// With one member's role changed. Throws `invalid_configuration`.
+    /// With one member's role changed; a learner stays one until somebody promotes it. Throws `invalid_configuration`.
     public func changing(
         _ id: NodeID, to role: Member.Role
     ) throws(ThalwegError) -> Membership {
         guard var member = self[id] else { throw Self.refusal("node \(id) is no member") }
         member.role = role
+        member.staysLearner = role == .learner
         return try Membership(members.filter { $0.id != id } + [member]).checked()
+    }
+
+    /// With a learner that joined as a voter. Throws `invalid_configuration`, also where it is wanted
+    /// to stay a learner.
+    public func admitting(_ id: NodeID) throws(ThalwegError) -> Membership {
+        guard self[id]?.staysLearner != true else {
+            throw Self.refusal("node \(id) was made a learner, and stays one until it is promoted")
+        }
+        return try changing(id, to: .voter)
     }
 
     /// Without one member. Throws `invalid_configuration`.

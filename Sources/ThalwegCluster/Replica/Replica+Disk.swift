@@ -99,6 +99,7 @@ extension Replica {
         durableIndex = point.index
         deliveredIndex = point.index
         memberships = [(point.membershipIndex, point.membership)]
+        isRestoring = true
         events.append(.restored(index: point.index))
         try step(.installed)
     }

@@ -129,7 +129,7 @@ extension Replica {
 
     func take(_ piece: SnapshotPiece, from sender: NodeID) throws(ThalwegError) {
         guard piece.term >= core.term, core.installingPoint == nil, incoming?.isComplete != true,
-            piece.point.index > deliveredIndex, !piece.point.membership.isEmpty
+            piece.point.index > deliveredIndex, !isRestoring, !piece.point.membership.isEmpty
         else { return }
         if incoming?.point != piece.point {
             guard piece.offset == 0 else {

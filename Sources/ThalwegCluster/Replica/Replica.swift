@@ -65,6 +65,15 @@ package final class Replica {
         isDiskFull && (fullTries > 1 || core.membership.voters.count == 1)
     }
 
+    /// There is no leader for want of room: this node was elected and cannot write that it leads, or
+    /// nobody was heard of for long.
+    package var keepsNobodyLeading: Bool {
+        guard refusesForRoom, !leads else { return false }
+        if core.role == .leader { return true }
+        let patience = 10 * UInt64(options.consensus.electionMilliseconds)
+        return core.leader == .none && time > (leaderHeardAt ?? startedAt) + patience
+    }
+
     // MARK: Roles and snapshots
 
     private var leadsFrom: UInt64?
@@ -72,6 +81,7 @@ package final class Replica {
     private var toldLeader = NodeID.none
     /// When a message of the one who leads came.
     package private(set) var leaderHeardAt: UInt64?
+    private let startedAt: UInt64
     /// When each member's last message came.
     private(set) var heardAt: [NodeID: UInt64] = [:]
     /// The members did not name it when it was told.
@@ -79,6 +89,12 @@ package final class Replica {
     private var coreDeadline: UInt64 = 0
     var transfers: [NodeID: SnapshotTransfer] = [:]
     var incoming: IncomingSnapshot?
+    /// Entries on their way to followers.
+    var flows: [NodeID: PeerFlow] = [:]
+    /// A snapshot of another node is being put in the place of the state: nothing is delivered.
+    package internal(set) var isRestoring = false
+    /// There is more to deliver than one turn does.
+    private var isDeliveryDue = false
 
     /// Begins where the disk says. `founders` found a cluster if the disk has no log yet.
     package init(
@@ -86,6 +102,7 @@ package final class Replica {
     ) throws(ThalwegError) {
         self.options = options
         self.time = time
+        startedAt = time
         log = opened.log
         id = NodeID(opened.state.node)
         let recovered = try Self.recover(opened, founders)
@@ -139,6 +156,7 @@ package final class Replica {
             isJobDue = true
         }
         resendPieces()
+        if isDeliveryDue { try deliver() }
         refreshDeadline()
     }
 
@@ -154,7 +172,9 @@ package final class Replica {
             }
             // The state comes in pieces, never by this message.
             if case .install = message { return }
+            note(message, from: sender)
             try step(.received(message, from: sender))
+            try sendOn(to: sender)
         case .piece(let piece): try take(piece, from: sender)
         case .wanted(let index, let offset): send(to: sender, index: index, from: offset)
         case .removed(let index):
@@ -201,6 +221,15 @@ package final class Replica {
         refreshDeadline()
     }
 
+    /// The state is that of the snapshot which `restored` told of: delivery goes on behind it.
+    package func hasRestored(_ now: UInt64) throws(ThalwegError) {
+        precondition(isRestoring, "a snapshot was being restored")
+        time = max(time, now)
+        isRestoring = false
+        try deliver()
+        refreshDeadline()
+    }
+
     /// This node's own snapshot of the state after `point.index` is durable under its name.
     package func tookSnapshot(_ point: SnapshotPoint) throws(ThalwegError) {
         let first = firstToKeep(before: point.index)
@@ -213,8 +242,8 @@ package final class Replica {
     /// What to note in a snapshot of the state after entry `index`; nil where it was not delivered,
     /// there is a newer one, or one is coming from elsewhere.
     package func snapshotPoint(at index: UInt64) -> SnapshotPoint? {
-        guard core.installingPoint == nil, incoming == nil, index > log.snapshotIndex,
-            index <= deliveredIndex, core.term(at: index) > 0,
+        guard core.installingPoint == nil, incoming == nil, !isRestoring,
+            index > log.snapshotIndex, index <= deliveredIndex, core.term(at: index) > 0,
             let (membershipIndex, members) = memberships.last(where: { $0.index <= index })
         else { return nil }
         return SnapshotPoint(
@@ -272,75 +301,19 @@ package final class Replica {
         snapshotWork.append(.install)
     }
 
-    private func queue(_ message: ConsensusMessage, to: NodeID) throws(ThalwegError) {
-        switch message {
-        case .append(let append) where append.count > 0:
-            for part in try filled(append) { post(.consensus(.append(part)), to: to) }
-        case .install(_, let term):
-            try beginTransfer(to: to, term: term)
-        default:
-            post(.consensus(message), to: to)
-        }
-    }
-
-    /// Sends, or holds back while a vote is not durable (1).
-    func post(_ message: PeerMessage, to: NodeID) {
-        if unsavedVote == nil {
-            outbox.append((to, message))
-        } else {
-            held.append((to, message))
-        }
-    }
-
-    /// The message with its entries, in parts of a bounded size. What the log no longer has, or not
-    /// any more, is left out: the core finds out and sends something else.
-    private func filled(
-        _ append: ConsensusMessage.Append
-    ) throws(ThalwegError) -> [ConsensusMessage.Append] {
-        var parts: [ConsensusMessage.Append] = []
-        var rest = append
-        let last = append.previousIndex + UInt64(append.count)
-        while rest.previousIndex < last {
-            let entries = try entries(
-                from: rest.previousIndex + 1, through: last, bytes: options.messageBytes)
-            guard let end = entries.last else { break }
-            var part = rest
-            part.entries = entries
-            part.count = entries.count
-            parts.append(part)
-            (rest.previousIndex, rest.previousTerm) = (end.index, end.term)
-        }
-        return parts
-    }
-
-    /// Entries of the log from `first` on, of about `bytes`, at least one if it is there.
-    func entries(
-        from first: UInt64, through last: UInt64, bytes limit: Int
-    ) throws(ThalwegError) -> [LogEntry] {
-        guard first >= cache.firstIndex else {
-            let end = min(last, cache.firstIndex - 1)
-            guard end <= durableIndex else { return [] }
-            do throws(ThalwegError) {
-                return try log.entries(from: first, through: end, maximumBytes: limit)
-            } catch  where error.code == .tooOld {
-                return []
-            }
-        }
-        var (count, bytes) = (0, 0)
-        for entry in cache.entries(from: first, through: min(last, cache.lastIndex)) {
-            bytes += entry.payload.count + 64
-            if count > 0, bytes > limit { break }
-            count += 1
-        }
-        return Array(cache.entries(from: first, through: first + UInt64(count) - 1))
-    }
-
     // MARK: Delivery
 
     private func deliver() throws(ThalwegError) {
         guard core.installingPoint == nil else { return }
+        // What is durable can be read again.
+        guard !isRestoring else {
+            return cache.evict(through: durableIndex, limit: options.cacheBytes)
+        }
         let end = min(core.commitIndex, durableIndex)
-        while deliveredIndex < end {
+        // Whoever has much to catch up with is heard of all the same.
+        var batches = 0
+        while deliveredIndex < end, batches < 4 {
+            batches += 1
             let batch = try entries(from: deliveredIndex + 1, through: end, bytes: 4 << 20)
             guard let last = batch.last else {
                 throw ThalwegError(.logDamaged, "entry \(deliveredIndex + 1) is gone from the log")
@@ -351,6 +324,7 @@ package final class Replica {
             deliveredIndex = last.index
             events.append(.committed(batch))
         }
+        isDeliveryDue = deliveredIndex < end
         cache.evict(through: deliveredIndex, limit: options.cacheBytes)
         if let leadsFrom, deliveredIndex >= leadsFrom, core.role == .leader {
             self.leadsFrom = nil
@@ -363,6 +337,7 @@ package final class Replica {
     private func noteRole() {
         leadsFrom = nil
         transfers = [:]
+        flows = [:]
         guard leads else { return }
         leads = false
         events.append(.follows)
@@ -390,6 +365,7 @@ package final class Replica {
     func refreshDeadline() {
         deadline = coreDeadline
         if let retryAt { deadline = min(deadline, retryAt) }
+        if isDeliveryDue { deadline = min(deadline, time) }
         for transfer in transfers.values { deadline = min(deadline, transfer.resendAt) }
     }
 }

@@ -13,6 +13,6 @@ public enum ReplicaEvent: Sendable {
     /// Who leads, as far as known; `none` while nobody is.
     case leader(NodeID)
     /// The state as of `index` takes the place of the one there is: read it from the log's newest
-    /// snapshot.
+    /// snapshot, and say `hasRestored`. Nothing is committed until then.
     case restored(index: UInt64)
 }

@@ -13,6 +13,8 @@ public struct ReplicaProgress: Sendable, Hashable {
 
     /// The disk has no room for the log.
     public var isDiskFull = false
+    /// Nobody leads because this node, whose turn it would be, has no room.
+    public var isRoomless = false
 
     /// Entries that are known to be committed and not given out.
     public var lag: UInt64 { commitIndex - min(deliveredIndex, commitIndex) }

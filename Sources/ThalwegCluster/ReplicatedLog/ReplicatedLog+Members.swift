@@ -19,7 +19,12 @@ extension ReplicatedLog {
         change(answer) { (members) throws(ThalwegError) in try members.changing(id, to: .voter) }
     }
 
-    /// Makes a voter a learner.
+    /// As `promote`, for a learner that asks for it: `invalid_configuration` where it was demoted.
+    public func admit(_ id: NodeID, _ answer: @escaping Answer) {
+        change(answer) { (members) throws(ThalwegError) in try members.admitting(id) }
+    }
+
+    /// Makes a voter a learner, or has a learner stay one.
     public func demote(_ id: NodeID, _ answer: @escaping Answer) {
         change(answer) { (members) throws(ThalwegError) in try members.changing(id, to: .learner) }
     }

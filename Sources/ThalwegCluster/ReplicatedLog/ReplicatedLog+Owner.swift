@@ -96,6 +96,14 @@ extension ReplicatedLog {
             thread?.join()
             guard let failure else { return try replica.tookSnapshot(point) }
             if failure.code == .syncFailed { throw failure }
+        case .restored(let failure):
+            let thread = inbox.withLock { state in
+                defer { state.restoreThread = nil }
+                return state.restoreThread
+            }
+            thread?.join()
+            if let failure { throw failure }
+            try replica.hasRestored(clock())
         }
     }
 
@@ -107,6 +115,7 @@ extension ReplicatedLog {
         guard !current.isEmpty, replica.leads else { return }
         do throws(ThalwegError) {
             try replica.propose(current, clock())
+            inbox.withLock { $0.refusedSince = nil }
         } catch {
             // Leadership is being handed over, or most disks are full: tried again in order, with
             // those that came meanwhile behind.
@@ -117,6 +126,7 @@ extension ReplicatedLog {
             inbox.change { state in
                 state.proposals = proposals + state.proposals
                 state.retryAt = clock() + 5
+                if error.code == .diskFull { state.refusedSince = state.refusedSince ?? clock() }
             }
         }
     }
@@ -169,6 +179,7 @@ extension ReplicatedLog {
             inbox.withLock { state in
                 state.term = nil
                 state.uncommittedBytes = 0
+                state.refusedSince = nil
                 state.proposals = []
             }
             receiver.follows()
@@ -178,7 +189,23 @@ extension ReplicatedLog {
             guard let reader = try log.snapshotReader(), reader.index == index else {
                 throw ThalwegError(.logDamaged, "the snapshot of entry \(index) is gone")
             }
-            try receiver.restored(reader)
+            try restore(reader)
         }
+    }
+
+    /// Has the state replaced, which may take long, on a thread of its own: this one goes on to hear
+    /// the others and to answer them.
+    private func restore(_ reader: SnapshotReader) throws(ThalwegError) {
+        // Safe: nobody else has the reader; starting the thread hands it over.
+        nonisolated(unsafe) let reader = reader
+        let thread = try LogThread.start(name: "log-restore") { [self, receiver] in
+            do throws(ThalwegError) {
+                try receiver.restored(reader)
+                post(.restored(nil))
+            } catch {
+                post(.restored(error))
+            }
+        }
+        inbox.withLock { $0.restoreThread = thread }
     }
 }

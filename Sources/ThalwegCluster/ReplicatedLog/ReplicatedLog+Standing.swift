@@ -57,7 +57,7 @@ extension ReplicatedLog {
         _ answer: @escaping Answer, body: @escaping @Sendable (_ index: UInt64) -> Void
     ) {
         ask(answer) { (replica) throws(ThalwegError) in
-            guard replica.events.isEmpty else {
+            guard replica.events.isEmpty, !replica.isRestoring else {
                 throw ThalwegError(
                     .notYet, "entries are about to be given out", advice: "ask again")
             }

@@ -3,7 +3,7 @@ public import ThalwegModel
 
 /// The log of a node in a cluster: an entry is committed when a majority has it on its disks.
 ///
-/// Two threads. The *owner* has the replica: it takes what came in (proposals, frames, finished
+/// Two threads, and one for a snapshot that comes or goes. The *owner* has the replica: it takes what came in (proposals, frames, finished
 /// work), steps, and gives out what follows. The *disk* runs one job at a time, so the owner never
 /// waits for a sync, and what comes in meanwhile is one group: one sync for many entries.
 ///
@@ -20,6 +20,7 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
         case jobEnded(ThalwegError?)
         case change(@Sendable (Replica) throws(ThalwegError) -> Void, Answer)
         case snapshotEnded(SnapshotPoint, ThalwegError?)
+        case restored(ThalwegError?)
     }
 
     /// Told what became of a request; called once.
@@ -32,6 +33,8 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
         /// Proposals that the core did not take yet are tried again at this time.
         var retryAt: UInt64?
         var uncommittedBytes = 0
+        /// Since when most disks have no room for proposals.
+        var refusedSince: UInt64?
         /// The term whose appends are taken; nil while this node does not lead.
         var term: UInt64?
         var number: UInt64 = 0
@@ -44,7 +47,9 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
         var ownerThread: LogThread?
         var diskThread: LogThread?
         var snapshotThread: LogThread?
+        var restoreThread: LogThread?
         var membership = Membership()
+        var committedMembership = Membership()
         var leader = NodeID.none
         var progress = ReplicaProgress()
         var leaderHeardAt: UInt64?
@@ -86,6 +91,8 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
     public var durableIndex: UInt64 { statistics.durableIndex }
     /// The members in force as far as this node knows.
     public var membership: Membership { inbox.withLock { $0.membership } }
+    /// The newest that this node knows to be committed.
+    public var committedMembership: Membership { inbox.withLock { $0.committedMembership } }
     /// Who leads, as far as this node knows.
     public var leader: NodeID { inbox.withLock { $0.leader } }
 
@@ -141,13 +148,16 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
         return try inbox.withLock { (state) throws(ThalwegError) in
             try Self.checkRunning(state)
             guard let current = state.term, term == nil || term == current else {
+                guard !state.progress.isRoomless else { throw Self.noRoom("nobody can lead") }
                 throw ThalwegError(
                     .notLeader, "this node does not lead", advice: "ask the node that does")
             }
             guard !state.statistics.isDiskFull else {
-                throw ThalwegError(
-                    .diskFull, "the disk has no room for the log",
-                    advice: "make room; writes go on by themselves")
+                throw Self.noRoom("the disk has no room for the log")
+            }
+            // At first a leader does not know how the others are.
+            if let since = state.refusedSince, clock() >= since + Self.roomPatience {
+                throw Self.noRoom("the disks of most nodes have no room for the log")
             }
             let bytes = state.uncommittedBytes + payload.count
             guard bytes <= options.maximumUncommittedBytes else {
@@ -161,6 +171,13 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
             if state.proposals.count == 1 { inbox.wake() }
             return state.number
         }
+    }
+
+    /// Milliseconds for which proposals are held although most disks are said to be full.
+    private static let roomPatience: UInt64 = 1_000
+
+    private static func noRoom(_ what: String) -> ThalwegError {
+        ThalwegError(.diskFull, what, advice: "make room; writes go on by themselves")
     }
 
     static func checkRunning(_ state: borrowing Inbox) throws(ThalwegError) {
@@ -198,9 +215,8 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
         owner?.join()
         transport.stop()
         diskBox.change { $0.isStopping = true }
-        let (disk, snapshot) = inbox.withLock { ($0.diskThread, $0.snapshotThread) }
-        disk?.join()
-        snapshot?.join()
+        let threads = inbox.withLock { [$0.diskThread, $0.snapshotThread, $0.restoreThread] }
+        for thread in threads { thread?.join() }
         if inbox.withLock({ $0.failure }) == nil { log.close() } else { log.closeAbruptly() }
         inbox.change { $0.isStopped = true }
     }
@@ -230,8 +246,11 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
     // MARK: What everybody may look at
 
     func publish() {
-        let wasDiskFull = inbox.withLock { state in
-            defer { state.progress.isDiskFull = replica.isDiskFull }
+        let before = inbox.withLock { state in
+            defer {
+                state.progress.isDiskFull = replica.isDiskFull
+                state.progress.isRoomless = replica.keepsNobodyLeading
+            }
             state.statistics.lastIndex = replica.core.lastIndex
             state.statistics.durableIndex = min(replica.durableIndex, replica.core.commitIndex)
             state.statistics.snapshotIndex = log.snapshotIndex
@@ -240,14 +259,17 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
             state.statistics.isDiskFull = replica.refusesForRoom
             state.statistics.queuedBytes = state.uncommittedBytes
             state.membership = replica.core.membership
+            state.committedMembership = replica.core.committedMembership.members
             state.leader = replica.core.role == .leader ? id : replica.core.leader
             state.progress.commitIndex = replica.core.commitIndex
             state.progress.deliveredIndex = replica.deliveredIndex
             state.progress.leader = state.leader
             state.leaderHeardAt = replica.leaderHeardAt
-            return state.progress.isDiskFull
+            return state.progress
         }
-        if replica.isDiskFull != wasDiskFull { receiver.diskFull(replica.isDiskFull) }
+        let after = inbox.withLock { $0.progress }
+        if after.isDiskFull != before.isDiskFull { receiver.diskFull(after.isDiskFull) }
+        if after.isRoomless != before.isRoomless { receiver.roomless(after.isRoomless) }
     }
 
     /// Ends the log for ever.

@@ -77,6 +77,8 @@ final class SimulatedNode {
         options.cacheBytes = 4 << 10
         options.groupBytes = 2 << 10
         options.messageBytes = 1 << 10
+        options.windowBytes = 4 << 10
+        options.resendMilliseconds = 200
         options.trailingEntries = 60
         options.trailingBytes = 16 << 10
         options.pieceMilliseconds = 200

@@ -128,14 +128,26 @@ extension Simulation {
             break
         case .restored(let index):
             report.installs += 1
-            guard let reader = try node.log?.snapshotReader(), reader.index == index else {
+            guard try node.log?.snapshotReader()?.index == index else {
                 return fail("node \(node.id) has no snapshot of \(index)")
             }
             stepDown(node)
             node.snapshotDue = nil
             node.snapshotWalk = nil
-            try node.machine.load(reader)
-            try checkDigest(node, since: 0)
+            queue.schedule(
+                .restore(node.id, life: node.life), at: now + random.duration(100...300_000))
+        }
+    }
+
+    /// The state of another node takes the place of this one's, a while after its bytes came.
+    func restore(_ node: SimulatedNode) throws(ThalwegError) {
+        guard let reader = try node.log?.snapshotReader() else {
+            return fail("node \(node.id) lost the snapshot that it restores")
+        }
+        try node.machine.load(reader)
+        try checkDigest(node, since: 0)
+        try guarding(node) { (replica) throws(ThalwegError) in
+            try replica.hasRestored(milliseconds)
         }
     }
 

@@ -15,6 +15,7 @@ public final class Simulation {
         case seal(NodeID, life: Int)
         case beat(NodeID, life: Int)
         case snapshot(NodeID, life: Int)
+        case restore(NodeID, life: Int)
         case start(NodeID)
         case client(Int, workload: Int)
         /// A client has waited long enough.
@@ -184,6 +185,9 @@ public final class Simulation {
         case .snapshot(let id, let life):
             guard let node = running(id, life, action) else { return }
             try writeSnapshot(node)
+        case .restore(let id, let life):
+            guard let node = running(id, life, action) else { return }
+            try restore(node)
         case .start(let id):
             if let node = node(id), !node.isUp, !node.isGone { try start(node) }
         case .client(let client, let workload):

@@ -84,7 +84,7 @@ public enum ClusterDirectory {
     private static func checkLog(
         of file: ClusterFile, _ directory: String
     ) throws(ThalwegError) {
-        guard [.member, .catchingUp].contains(file.state),
+        guard file.hasLog || [.member, .catchingUp].contains(file.state),
             !names(in: directory).contains("consensus-1")
         else { return }
         throw ThalwegError(

@@ -19,13 +19,15 @@ struct ClusterFile: Sendable, Hashable {
         case joining
         /// It is let in as a learner, and asks to be a voter.
         case catchingUp
-        /// It is what it should be. A directory without a log is a loss from here on.
+        /// It is what it should be.
         case member
     }
 
     var cluster: UInt64
     var node: NodeID
     var state: State
+    /// The log was there once: a directory without it is a loss, whatever the state.
+    var hasLog = false
     /// It shall stay a learner.
     var staysLearner = false
     /// Addresses of nodes for clients, to be asked for the way in.
@@ -123,6 +125,7 @@ struct ClusterFile: Sendable, Hashable {
         var cluster: String
         var node: String
         var state: State
+        var hasLog: Bool?
         var learner: Bool?
         var through: [String]?
         var replaces: [String]?
@@ -155,6 +158,7 @@ struct ClusterFile: Sendable, Hashable {
             cluster = String(file.cluster, radix: 16)
             node = "\(file.node)"
             state = file.state
+            hasLog = file.hasLog ? true : nil
             learner = file.staysLearner ? true : nil
             through = file.through.isEmpty ? nil : file.through
             replaces = file.replaces.isEmpty ? nil : file.replaces.map { "\($0)" }
@@ -181,6 +185,7 @@ struct ClusterFile: Sendable, Hashable {
             staysLearner: content.learner ?? false, through: content.through ?? [],
             listen: content.listen, clusterListen: content.clusterListen, address: content.address,
             clientAddress: content.clientAddress, secretFile: content.secretFile ?? "")
+        hasLog = content.hasLog ?? false
         replaces = try (content.replaces ?? []).map { text in
             guard let node = UInt64(text, radix: 16), node != 0 else { throw Senseless() }
             return NodeID(node)

@@ -30,5 +30,8 @@ public struct ClusterSettings: Sendable, Hashable {
     /// How often a leader that has nothing to say is heard.
     public var heartbeatMilliseconds = 100
 
+    /// Entries that the log keeps before a snapshot, so that a follower who lags needs none.
+    public var keptEntries = 10_000
+
     public init() {}
 }

@@ -15,6 +15,8 @@ struct Joining: Sendable {
     let directory: String
     /// How the others' listeners for clients are spoken to; nil for plain text.
     let tls: TLSOpening?
+    /// This node among the members, as its own log knows.
+    let own: @Sendable () -> Member?
     let logger: Logger
 
     /// Returns when the node is what it should be, or is no member any more, or is cancelled.
@@ -89,8 +91,13 @@ struct Joining: Sendable {
             logger.info("a member", metadata: ["role": own.isVoter ? "voter" : "learner"])
             file.state = .member
             file.replaces = []
+        case (_, .some) where self.own()?.staysLearner == true:
+            logger.info("a member", metadata: ["role": "learner, as it was demoted"])
+            file.state = .member
+            file.staysLearner = true
+            file.replaces = []
         case (_, .some):
-            try await change(.promote(node: file.node.rawValue), info, known)
+            try await change(.admit(node: file.node.rawValue), info, known)
         }
     }
 

@@ -12,12 +12,15 @@ enum Leadership: Sendable, CustomStringConvertible {
     case leads(term: UInt64)
     /// Another node takes writes, if one is known.
     case follows(Member?)
+    /// Nobody leads: this node would, and its disk has no room to begin.
+    case lacksRoom
 
     var description: String {
         switch self {
         case .leads(let term): "leads in term \(term)"
         case .follows(nil): "follows nobody that is known"
         case .follows(let leader?): "follows node \(leader.id)"
+        case .lacksRoom: "nobody, for want of room on the disk"
         }
     }
 
@@ -25,7 +28,7 @@ enum Leadership: Sendable, CustomStringConvertible {
     var term: UInt64? {
         switch self {
         case .leads(let term): term
-        case .follows: nil
+        case .follows, .lacksRoom: nil
         }
     }
 
@@ -34,6 +37,7 @@ enum Leadership: Sendable, CustomStringConvertible {
         switch self {
         case .leads: nil
         case .follows(let leader): Leadership.refusal(leader)
+        case .lacksRoom: Leadership.noRoom
         }
     }
 
@@ -48,6 +52,14 @@ enum Leadership: Sendable, CustomStringConvertible {
             .notLeader, "this node does not lead, node \(leader.id) does",
             advice: "go there; this node serves reads",
             address: leader.clientAddress.isEmpty ? nil : leader.clientAddress)
+    }
+
+    private static var noRoom: ThalwegError {
+        ThalwegError(
+            .diskFull, "no node can lead: the disks have no room for the log",
+            advice:
+                "make room on most of the nodes; writes go on by themselves, and reads are served "
+                + "meanwhile")
     }
 
     /// For what comes while a leader hands over: whoever leads next will take it.

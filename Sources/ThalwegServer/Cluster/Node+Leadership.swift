@@ -15,13 +15,16 @@ extension Node {
         var receiver = ReplicatedLogReceiver()
         receiver.committed = { [self] in committed($0) }
         receiver.leads = { [self] in become(.leads(term: $0)) }
-        receiver.follows = { [self] in become(.follows(nil)) }
+        receiver.follows = { [self] in become(isRoomless ? .lacksRoom : .follows(nil)) }
         receiver.leader = { [self] in heard(of: $0) }
         receiver.restored = { [self] reader throws(ThalwegError) in try restore(reader) }
         receiver.diskFull = { [self] in roomChanged(isFull: $0) }
+        receiver.roomless = { [self] in become($0 ? .lacksRoom : .follows(nil)) }
         receiver.failed = failed
         return receiver
     }
+
+    private var isRoomless: Bool { (log as? ReplicatedLog)?.progress.isRoomless ?? false }
 
     /// The others go on: somebody must be told.
     private func roomChanged(isFull: Bool) {
@@ -37,6 +40,8 @@ extension Node {
     private func heard(of leader: Member?) {
         // Whoever leads says so itself when it may take writes.
         guard leadership.withLock({ $0.term == nil }) else { return }
+        let isOther = leader != nil && leader?.id != identity
+        if case .lacksRoom = leadership.withLock({ $0 }), !isOther { return }
         become(.follows(leader?.id == identity ? nil : leader))
     }
 
@@ -108,8 +113,8 @@ extension Node {
     // MARK: Another node's snapshot
 
     /// Loads a snapshot beside the state and puts it in its place, before this returns. Readers are
-    /// served from the old state meanwhile, so both are in memory. On the log's thread, which hands
-    /// out nothing until this is done.
+    /// served from the old state meanwhile, so both are in memory. On a thread of its own; the log's
+    /// hands out nothing committed until this is done.
     private func restore(_ reader: SnapshotReader) throws(ThalwegError) {
         let catalogTwin = catalog.catalog.emptyTwin()
         let twins = loops.map { $0.partition.emptyTwin() }

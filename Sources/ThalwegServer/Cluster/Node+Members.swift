@@ -50,6 +50,7 @@ extension Node {
             replicatedLog.add(
                 Member(NodeID(node), address: address, clientAddress: clientAddress), appended)
         case .promote(let node): replicatedLog.promote(NodeID(node), appended)
+        case .admit(let node): replicatedLog.admit(NodeID(node), appended)
         case .demote(let node): replicatedLog.demote(NodeID(node), appended)
         case .remove(let node): replicatedLog.remove(NodeID(node), appended)
         case .transfer(let node):

@@ -69,6 +69,7 @@ struct Refetch {
         next.through = addresses
         next.staysLearner = file.state == .member ? own?.isVoter == false : file.staysLearner
         next.state = .joining
+        next.hasLog = false
         try setAside()
         try next.save(to: directory)
         logger.error(
@@ -113,9 +114,13 @@ struct Refetch {
                         "they belong to cluster \(String(info.cluster, radix: 16)), this node to "
                             + String(file.cluster, radix: 16))
                 }
+                if info.leader == 0 || info.role == .leader, let inherent = noMajority(info) {
+                    throw inherent
+                }
                 if info.leader != 0, info.leader != file.node.rawValue { return info }
                 reason = "they have no leader"
             } catch {
+                if error.code == .logDamaged { throw error }
                 reason = error.message
             }
             guard clock.now < end else { break }
@@ -127,6 +132,22 @@ struct Refetch {
             advice:
                 "start this node again when a majority of the members runs without it; nothing was "
                 + "changed here", limit: damage.limit, value: damage.value)
+    }
+
+    /// The error of a node without whom the others cannot have a majority, however many of them run.
+    private func noMajority(_ info: ClusterInfo) -> ThalwegError? {
+        let voters = info.members.filter(\.isVoter)
+        let others = voters.filter { $0.node != file.node.rawValue }.count
+        guard others < voters.count, others * 2 <= voters.count else { return nil }
+        return ThalwegError(
+            .logDamaged,
+            "\(damage.message); the other nodes cannot help: without this one, \(others) of "
+                + "\(voters.count) voters is no majority, and without a majority nobody is let in",
+            advice:
+                "what is damaged can only come from a backup of this directory; the other node "
+                + "still serves reads, so its topics can be copied into a new cluster. Three voters "
+                + "bear the loss of one. Nothing was changed here",
+            limit: damage.limit, value: damage.value)
     }
 
     // MARK: The directory

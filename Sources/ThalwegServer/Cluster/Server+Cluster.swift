@@ -34,7 +34,7 @@ extension Server {
         options.tls = file.clientTLS
         if file.state == .adopting { file = try await Adoption.finish(file, options, logger) }
         let network = try await network(file, configuration, logger)
-        var cluster = clusterOptions(file, configuration.cluster, network)
+        var cluster = clusterOptions(file, configuration, network)
         let server: Server
         do throws(ThalwegError) {
             cluster.calls = try file.calls()
@@ -44,6 +44,7 @@ extension Server {
             network.stop()
             throw error
         }
+        file.hasLog = true
         logger.info(
             "node of a cluster",
             metadata: [
@@ -106,8 +107,10 @@ extension Server {
     }
 
     private static func clusterOptions(
-        _ file: ClusterFile, _ settings: ClusterSettings, _ network: PeerNetwork
+        _ file: ClusterFile, _ configuration: ServerConfiguration, _ network: PeerNetwork
     ) -> ClusterOptions {
+        let settings = configuration.cluster
+        let directory = configuration.options.dataDirectory
         var cluster = ClusterOptions(
             cluster: file.cluster, newNode: file.node,
             founders: file.state == .founding ? Membership([file.member]) : nil
@@ -118,10 +121,17 @@ extension Server {
                     "the log is of node \(id), \(ClusterFile.name) of node \(file.node)",
                     advice: "a data directory is not put together of others")
             }
+            // The log is there and did not say anything yet: from here on its loss is one.
+            if !file.hasLog {
+                var known = file
+                known.hasLog = true
+                try known.save(to: directory)
+            }
             return network
         }
         cluster.replica.consensus.electionMilliseconds = UInt32(settings.electionMilliseconds)
         cluster.replica.consensus.heartbeatMilliseconds = UInt32(settings.heartbeatMilliseconds)
+        cluster.replica.trailingEntries = settings.keptEntries
         cluster.replica.consensus.seed = UInt32(truncatingIfNeeded: file.node.rawValue)
         return cluster
     }
@@ -138,7 +148,10 @@ extension Server {
             file.state = .member
             try file.save(to: directory)
         case .joining, .catchingUp:
-            let joining = Joining(directory: directory, tls: tls, logger: logger)
+            let id = file.node
+            let joining = Joining(
+                directory: directory, tls: tls,
+                own: { [log = node.replicatedLog] in log?.committedMembership[id] }, logger: logger)
             accompany(Task { await joining.run(file) })
         }
     }

@@ -61,6 +61,9 @@ extension Setting {
         milliseconds(
             "cluster.heartbeat", 1...30_000, \.cluster.heartbeatMilliseconds,
             "How often a leader that has nothing to say is heard."),
+        number(
+            "cluster.keptEntries", 100...100_000_000, \.cluster.keptEntries,
+            "Entries of the log kept before a snapshot, within 256 MiB: who lags less needs none."),
     ]
 
     /// A duration of whole milliseconds.

@@ -183,6 +183,8 @@ public struct ChangeMembers: Message {
         case transfer(node: UInt64?)
         /// 6: the node that is asked takes a snapshot now.
         case snapshot
+        /// 7: as 2, asked by the learner itself; refused where it was made a learner on purpose.
+        case admit(node: UInt64)
     }
 
     public var action: Action
@@ -199,6 +201,7 @@ public struct ChangeMembers: Message {
         case .remove(let node): (4, node, "", "")
         case .transfer(let node): (5, node ?? 0, "", "")
         case .snapshot: (6, 0, "", "")
+        case .admit(let node): (7, node, "", "")
         }
     }
 
@@ -208,7 +211,7 @@ public struct ChangeMembers: Message {
             try checkAddress(parts.address, "the address for nodes", isNeeded: true)
             try checkAddress(parts.clientAddress, "the address for clients", isNeeded: true)
         }
-        let needsNode = parts.kind <= 4
+        let needsNode = parts.kind <= 4 || parts.kind == 7
         guard !needsNode || parts.node != 0, action != .transfer(node: 0) else {
             throw ThalwegError(.invalidFrame, "node 0 is nobody")
         }
@@ -236,6 +239,7 @@ public struct ChangeMembers: Message {
         case (4, 1..., "", ""): action = .remove(node: node)
         case (5, _, "", ""): action = .transfer(node: node == 0 ? nil : node)
         case (6, 0, "", ""): action = .snapshot
+        case (7, 1..., "", ""): action = .admit(node: node)
         default:
             throw ThalwegError(
                 .invalidFrame, "action \(kind) of node \(node) is no change of a cluster")

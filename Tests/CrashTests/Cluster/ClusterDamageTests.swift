@@ -63,6 +63,71 @@ struct ClusterDamageTests {
         }
     }
 
+    /// The others' logs begin long after the first entry, so that the state itself must travel.
+    @Test("a damaged member that needs a snapshot of the others gets one, under load")
+    func refetchBySnapshot() async throws {
+        var shape = NodeCluster.Shape()
+        shape.arguments = ["--snapshot-after-bytes", "65536", "--log-level", "info"]
+        shape.wrapper = { _, _ in
+            [
+                "/usr/bin/env", "THALWEG_CLUSTER_KEPT_ENTRIES=100",
+                "THALWEG_LOG_SEGMENT_BYTES=262144",
+            ]
+        }
+        try await NodeCluster.run(shape) { cluster in
+            var options = FaultLoad.Options()
+            options.rowBytes = 2_048
+            try await FaultLoad.run(cluster, options) { load in
+                let leader = try await cluster.leader()
+                let victim = (leader + 1) % 3
+                cluster.crash(victim)
+                _ = try Self.inflict(.lostVote, cluster.data(victim))
+                _ = try await eventually("the others' logs begin later") {
+                    let kept = try cluster.numbers.filter { $0 != victim }.map { number in
+                        try FileManager.default
+                            .contentsOfDirectory(atPath: cluster.data(number)).sorted()
+                            .first { $0.hasSuffix(".seg") }
+                    }
+                    let own = try FileManager.default
+                        .contentsOfDirectory(atPath: cluster.data(victim)).sorted()
+                    let first = own.first { $0.hasSuffix(".seg") } ?? ""
+                    return kept.allSatisfy { ($0 ?? "") > first } ? true : nil
+                }
+                try cluster.start(victim, ["--refetch"])
+                _ = try await eventually("the others' state has come") {
+                    try cluster.said(victim).contains("another node's snapshot") ? true : nil
+                }
+                try await cluster.awaitWhole()
+                try await load.progress()
+            }
+        }
+    }
+
+    /// Without the damaged one of two voters there is no majority that could let it in again.
+    @Test("one of two says that the other cannot help, and what to do")
+    func oneOfTwo() async throws {
+        var shape = NodeCluster.Shape()
+        shape.nodes = 2
+        try await NodeCluster.run(shape) { cluster in
+            try await FaultLoad.run(cluster) { load in try await load.progress() }
+            cluster.crash(1)
+            _ = try Self.inflict(.lostVote, cluster.data(1))
+            let before = try FileManager.default.contentsOfDirectory(atPath: cluster.data(1))
+            let error = #expect(throws: ThalwegError.self) {
+                try cluster.start(1, ["--refetch"])
+            }
+            for word in ["1 of 2 voters", "no majority", "still serves reads"] {
+                #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
+            }
+            let after = try FileManager.default.contentsOfDirectory(atPath: cluster.data(1))
+            #expect(before.sorted() == after.sorted())
+            let reader = try await ClusterFaultTests.client(cluster.addresses[0], .readOnly)
+            let states = try await reader.topic("states")
+            #expect(try await reader.get(states, .u64(0)) != nil)
+            try await reader.close()
+        }
+    }
+
     @Test("where the others cannot help, nothing is changed")
     func noOthers() async throws {
         try await NodeCluster.run { cluster in
