@@ -115,6 +115,7 @@ extension TopicState {
     mutating func retractDifference(
         _ epoch: Epoch, _ source: UInt16, time: Int64
     ) throws(ThalwegError) -> Int {
+        precondition(!isStream, "a topic without windows cuts its difference")
         guard let walk = epoch.walk else { return 0 }
         try checkDifference(walk, limit: TopicState.epochEntryBytes)
         guard open.pointee.count + walk.found.count <= PendingWindow.limit else {

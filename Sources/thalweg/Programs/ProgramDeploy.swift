@@ -40,7 +40,7 @@ struct DeploymentFlags: ParsableArguments {
         }
         let info = try await client.deployProgram(
             bytes, to: topic, name: name ?? url.deletingPathExtension().lastPathComponent,
-            arguments: try argumentsHex.map(HexadecimalText.bytes) ?? Array(arguments.utf8),
+            arguments: try argumentsHex.map(BytesText.digits) ?? Array(arguments.utf8),
             loadsRecords: loadsRecords)
         writeLine(access.json ? ProgramText.json(info).text : ProgramText.describe(info))
     }

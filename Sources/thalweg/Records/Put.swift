@@ -61,7 +61,7 @@ struct Put: AsyncParsableCommand {
                         .invalidRow, "topic '\(topic.name)' has no fields to patch",
                         advice: "write the whole value")
                 }
-                let value = try hex ? HexadecimalText.bytes(record) : Array(record.utf8)
+                let value = try hex ? BytesText.digits(record) : Array(record.utf8)
                 result = try await client.put(
                     topic, key, row: value, if: condition.condition, metadata: metadata)
             }
