@@ -100,6 +100,7 @@ public final class Partition {
         if box.checkMemoryIn <= 0 { try checkMemory(box) }
         box.checkMemoryIn -= writes.count
         try checkRoom(box, writes.count)
+        if !sourceEpochs.isEmpty { joinEpoch(box, source.rawValue) }
         if box.state.isStream {
             return try box.state.enqueue(
                 writes, header: header, source: source, session: session, token: token)
@@ -116,7 +117,6 @@ public final class Partition {
                 value: box.state.open.pointee.count + Int(header.count),
                 limit: PendingWindow.limit, advice: "wait until the log has caught up")
         }
-        if !sourceEpochs.isEmpty { joinEpoch(box, source.rawValue) }
         var ticket = token.map { Ticket(token: $0) }
         let outcome: MergeOutcome
         if header.acknowledgement == .committedEach {
@@ -221,7 +221,8 @@ public final class Partition {
     public func seal(_ topic: TopicID, time: Timestamp) -> Sealed? {
         guard let box = box(topic) else { return nil }
         if box.state.isStream {
-            guard !box.state.queue.isEmpty, box.state.queue.canSeal else { return nil }
+            guard !box.state.queue.isEmpty, box.state.queue.canSeal, !box.state.waitsForEpoch
+            else { return nil }
             let (entry, done) = box.state.sealStream(time: time.microseconds)
             if let entry, let refusal = tooLarge(entry) {
                 let told = box.state.queue.dropSealed(refusal, lastOffset: box.state.newestOffset)

@@ -27,22 +27,35 @@ struct Chat: AsyncParsableCommand {
         access.server = server
         var options = ClientOptions(name: "thalweg-chat", source: .any)
         options.tls = tls.options
+        // What was said stays when whoever said it has left.
+        options.livenessDeadline = .zero
         let client = try await ThalwegClient.connect(to: access.address, options: options)
         let topic = try await client.topic(
             TopicDefinition(
                 name: "chat.\(room)", keyKind: .string, schema: nil,
                 options: TopicOptions(writes: .every, history: .count(1_000))))
         let lines = try await client.subscribe(topic, deliver: .every)
-        let printing = Task {
-            while let delivery = try await lines.next() {
-                for change in try delivery.changes() { writeLine(Chat.text(change)) }
+        let isTerminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
+        if isTerminal { write("You are \(name). Control-D ends.\n", to: .error) }
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                while let delivery = try await lines.next() {
+                    for change in try delivery.changes() { writeLine(Chat.text(change)) }
+                }
             }
+            tasks.addTask { [name] in
+                for await line in Chat.typed() where !line.isEmpty {
+                    // It comes back with its time: what the terminal shows of it goes.
+                    if isTerminal { write("\u{1b}[1A\u{1b}[2K", to: .standard) }
+                    // Committed before the next one: lines stay in the order in which they were
+                    // typed.
+                    try await client.put(topic, .string(name), row: Array(line.utf8))
+                }
+            }
+            // The end of what is typed ends it, and so does an error of either.
+            defer { tasks.cancelAll() }
+            try await tasks.next()
         }
-        for await line in Chat.typed() where !line.isEmpty {
-            // Committed before the next one: lines stay in the order in which they were typed.
-            try await client.put(topic, .string(name), row: Array(line.utf8))
-        }
-        printing.cancel()
         try await client.close()
     }
 

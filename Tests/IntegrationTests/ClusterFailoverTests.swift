@@ -159,23 +159,36 @@ struct ClusterFailoverTests {
         try await withCluster { cluster in
             let (old, client) = try await cluster.writer()
             let topic = try await client.topic(try Sample.definition())
+            let events = try await client.topic(Stream.definition())
             let row = try Sample.row(topic, "kept")
             try await client.put(topic, .u64(1), row: row)
+            try await client.put(events, "a", "kept")
+            // Of both topics, as it is of all.
             let error = await #expect(throws: ThalwegError.self) {
-                try await client.epoch(topic) {
+                try await client.epoch {
                     try await client.put(topic, .u64(2), row: row)
+                    try await client.put(events, "b", "in it")
                     cluster.network.isolate(old)
                 }
             }
             #expect([.notCommitted, .connectionLost].contains(error?.code))
             let (new, next) = try await cluster.writer(besides: old)
             #expect(try await next.get(topic, .u64(1)) != nil, "nothing of it was retracted")
+            #expect(try await next.get(events, .string("a")) != nil, "nor here")
             cluster.network.isolate(old, false)
             // The source has no epoch left over, on whichever node leads.
-            _ = try await next.epoch(topic) { try await next.put(topic, .u64(2), row: row) }
-            let last = try await next.describeTopic(topic.name).lastOffset
+            _ = try await next.epoch {
+                try await next.put(topic, .u64(2), row: row)
+                try await next.put(events, "c", "in it")
+            }
             #expect(try await next.get(topic, .u64(1)) == nil)
-            #expect(try await cluster.hashes(topic.name, at: last).count == 1)
+            #expect(
+                Set(try await next.events(events).map(Stream.text).suffix(2))
+                    == ["delete a", "delete b"])
+            for name in [topic.name, events.name] {
+                let last = try await next.describeTopic(name).lastOffset
+                #expect(try await cluster.hashes(name, at: last).count == 1)
+            }
             #expect(new != old)
             try await next.close()
         }

@@ -55,7 +55,7 @@ struct ClusterRandomTests {
             kept.last += 1
             let key = Key.u64(random.next() % 30)
             let row = try Sample.row(topics.states, "n\(kept.last)", 0, Int64(kept.last))
-            switch random.next() % 12 {
+            switch random.next() % 13 {
             case 0, 1:
                 try await client.put(topics.states, .u64(1_000 + kept.last), row: row)
                 kept.keys.append(1_000 + kept.last)
@@ -81,6 +81,11 @@ struct ClusterRandomTests {
                 try await client.epoch(topics.brief) {
                     _ = try await client.put(topics.brief, key, row: row)
                 }
+            case 11:
+                try await client.epoch(topics.events) {
+                    _ = try await client.put(topics.events, "e\(kept.last)", "\(kept.last)")
+                }
+                kept.events.append("put e\(kept.last)=\(kept.last)")
             default:
                 // Nobody waits for these.
                 var batch = Batch(topics.states, acknowledgement: .none)

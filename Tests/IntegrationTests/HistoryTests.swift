@@ -89,6 +89,22 @@ import ThalwegServer
                 token = page.nextToken
             } while !token.isEmpty
             #expect(found == atMiddle)
+            // In the order of keys, though records change between the pages.
+            var ordered: [(String, String)] = []
+            repeat {
+                let page = try await client.scan(
+                    topic, at: .offset(middle), order: .key, limit: 7, resumeToken: token)
+                #expect(page.applied == middle)
+                for record in page.records {
+                    guard case .string(let key) = record.key else { continue }
+                    ordered.append((key, String(decoding: record.row, as: UTF8.self)))
+                }
+                token = page.nextToken
+                try await client.put(topic, "k\(ordered.count)", "later")
+            } while !token.isEmpty
+            let expected = atMiddle.sorted { $0.key < $1.key }
+            #expect(ordered.map(\.0) == expected.map(\.key))
+            #expect(ordered.map(\.1) == expected.map(\.value))
             let keys = (0..<50).map { Key.string("k\($0)") }
             let records = try await client.get(topic, many: keys, at: .offset(middle))
             #expect(records.applied == middle)
@@ -122,6 +138,11 @@ import ThalwegServer
                 _ = try await client.scan(topic, at: .newest, resumeToken: [1, 2, 3])
             }
             #expect(token?.code == .invalidFrame)
+            let other = await #expect(throws: ThalwegError.self) {
+                _ = try await client.scan(
+                    topic, at: .newest, order: .key, resumeToken: [9, 91])
+            }
+            #expect(other?.code == .invalidFrame)
             #expect(
                 try await client.get(topic, many: [.string("a")], at: .earliest).records == [nil])
             try await client.close()

@@ -1,4 +1,5 @@
 import Testing
+import ThalwegFilter
 import ThalwegModel
 import ThalwegWire
 
@@ -185,6 +186,43 @@ private struct HistoryRun {
             }
         } while !token.isEmpty
         try #require(found == rows(state), "seed \(seed) at \(point)")
+        try checkPages(inOrderOfKeysAt: point, state)
+    }
+
+    /// Each key once, ascending, whatever is written between two pages.
+    private mutating func checkPages(inOrderOfKeysAt point: UInt64, _ state: State) throws {
+        let least = random.once(in: 2) ? random.below(12) : 0
+        let filter =
+            try least == 0
+            ? nil : Filter("key >= \(least)", keyKind: .u64, schema: nil)
+        var token: [UInt8] = []
+        var told: [(key: [UInt8], row: [UInt8], offset: UInt64)] = []
+        var writer = RecordsWriter()
+        repeat {
+            let query = ScanQuery(
+                order: .key, filter: filter, limit: random.below(4), token: token,
+                limitBytes: random.once(in: 2) ? 1 : 1 << 20)
+            writer.begin(applied: Offset(point))
+            token = try partition.scan(id, at: Offset(point), query, into: &writer)
+            try writer.finishPage(requestID: 1, nextToken: token).withPayload { payload in
+                var cursor = try RecordCursor(scanPage: payload, kind: .u64)
+                while let record = try cursor.next() {
+                    told.append(
+                        (Array(record.key), Array(record.row), record.offset.rawValue))
+                }
+            }
+            // The place is still kept: what is forgotten goes in chunks of a mebibyte.
+            if random.once(in: 4), (try? partition.offset(of: .earliest, in: id).rawValue) == 0 {
+                try write()
+            }
+        } while !token.isEmpty
+        let expected = try (least..<12).compactMap { number in
+            let key = try key(number)
+            return state[key].map { (key: key, row: $0.row, offset: $0.offset) }
+        }
+        try #require(told.map(\.key) == expected.map(\.key), "seed \(seed) at \(point)")
+        try #require(told.map(\.row) == expected.map(\.row), "seed \(seed) at \(point)")
+        try #require(told.map(\.offset) == expected.map(\.offset), "seed \(seed) at \(point)")
     }
 
     /// Applied to the first state, the difference gives the second, and nothing in it is idle.

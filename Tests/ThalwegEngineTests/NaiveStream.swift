@@ -71,6 +71,15 @@ struct NaiveStream {
         }
     }
 
+    /// As an epoch's end does for one record.
+    mutating func retract(_ key: [UInt8], _ source: UInt16) {
+        do {
+            _ = try run(NaiveWrite(key: key, body: .retract), source, nil, 0)
+        } catch {
+            preconditionFailure("a retraction needs no layout: \(error)")
+        }
+    }
+
     private mutating func run(
         _ write: NaiveWrite, _ source: UInt16, _ layout: RowLayout?, _ time: Int64
     ) throws -> WriteOutcome {

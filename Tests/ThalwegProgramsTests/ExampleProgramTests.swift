@@ -199,6 +199,19 @@ struct ExampleProgramTests {
         #expect((refused?.count ?? 0) > 100)
     }
 
+    /// A dictionary that grows at once would take a write's fuel many times over; the kit's table grows
+    /// a little with each.
+    @Test func noWriteOfManyPaysForTheGrowthOfTheTable() throws {
+        var limits = ProgramLimits()
+        limits.fuelPerWrite = 100_000
+        let topic = try TestTopic(
+            ExamplePrograms.module("Transfer"), batchSize: 10, limits: limits)
+        let writes = (0..<20_000).map { write(UInt64($0), bytes(of: Int64(1))) }
+        let failed = try topic.write(writes).filter { if case .failed = $0 { true } else { false } }
+        #expect(failed.isEmpty, "\(failed.count) writes")
+        #expect(topic.records.values.count == 20_000)
+    }
+
     @Test func anImageGoesOnLikeTheProgram() throws {
         let writes = transfers(2_000, seed: 12)
         let whole = try topic("Transfer")

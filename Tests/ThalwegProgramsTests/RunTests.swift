@@ -59,7 +59,26 @@ import ThalwegPrograms
                     == [.put("k", number: 1), .failed(fault), .put("k", number: 2)])
             #expect(topic.program.counters.faults == [fault: 1])
             #expect(topic.program.counters.writes == 3)
+            // Memory cannot shrink: where a write took all there is, the instance is another one.
+            #expect(topic.program.memoryBytes < 16 << 20)
         }
+    }
+
+    /// Every byte that is filled is counted, which other strategies of the engine do not: a pinned one
+    /// is part of its identity.
+    @Test(arguments: [(50_000 as UInt64, Outcome.failed(.outOfFuel)), (70_000, .ignored)])
+    func fillingMemoryCostsFuelForEachByte(fuel: UInt64, outcome: Outcome) throws {
+        var module = WasmBuilder()
+        // 60,000 zeros at the output buffer; all writes consumed, nothing emitted.
+        let fill: [UInt8] = [
+            0x41, 0x80, 0x80, 0x14, 0x41, 0, 0x41, 0xe0, 0xd4, 0x03, 0xfc, 0x0b, 0,
+        ]
+        module.functions[4] = (2, [0] + fill + [0x20, 1, 0xad, 0x42, 32, 0x86, 0x0b])
+        var limits = ProgramLimits()
+        limits.fuelPerWrite = fuel
+        let compiled = try ProgramModule(
+            module.bytes, engine: TestPrograms.engine(), limits: limits)
+        #expect(try TestTopic(compiled, limits: limits).write("k", "v") == outcome)
     }
 
     @Test(arguments: Array("0123456789abd"))

@@ -44,19 +44,19 @@ extension Vector {
                 "history", "state_of_keys", id: 63,
                 StateRequest(TopicID(4), at: .offset(Offset(91)), keys: [.u64(17), .u64(18)]),
                 [
-                    ("topic", "4"), ("not_before", "0"), ("at", "offset 91"), ("filter", ""),
-                    ("limit", "0"),
+                    ("topic", "4"), ("not_before", "0"), ("at", "offset 91"),
+                    ("order", "change"), ("filter", ""), ("limit", "0"),
                     ("resume_token", ""), ("count", "2"), ("keys", "17 18"),
                 ]),
             try message(
                 "history", "state_page_request", id: 64,
                 StateRequest(
-                    TopicID(4), at: .earliest, filter: "health < 20", limit: 50,
-                    resumeToken: [1, 91, 0, 0, 0, 0, 0, 0, 0]),
+                    TopicID(4), at: .earliest, order: .key, filter: "health < 20", limit: 50,
+                    resumeToken: [91, 0, 0, 0, 0, 0, 0, 0]),
                 [
-                    ("topic", "4"), ("not_before", "0"), ("at", "earliest"),
+                    ("topic", "4"), ("not_before", "0"), ("at", "earliest"), ("order", "key"),
                     ("filter", "health < 20"),
-                    ("limit", "50"), ("resume_token", "015b00000000000000"), ("count", "0"),
+                    ("limit", "50"), ("resume_token", "5b00000000000000"), ("count", "0"),
                 ]),
         ]
     }

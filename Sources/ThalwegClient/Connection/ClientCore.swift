@@ -339,7 +339,7 @@ final class ClientCore: @unchecked Sendable {
             state.lost(
                 ThalwegError(
                     .connectionLost,
-                    "no connection to \(address): \(error)",
+                    "no connection to \(address): \(ConnectFailure.text(error))",
                     advice: "check the address and that the server runs"
                 )
             )

@@ -84,16 +84,20 @@ extension ThalwegClient {
     /// One page of the records that matched a filter, as they were; pass `nextToken` on, and
     /// `.offset(applied)` as the place, to get the next.
     ///
-    /// A record that changes between two pages may come again, as it was at the same offset.
+    /// In the order of keys each record comes once. Otherwise, which is cheaper for the server, they
+    /// are in no order, and a record that changes between two pages may come again, as it was at the
+    /// same offset. A page may have fewer records than asked for, even none, and go on.
     public func scan(
-        _ topic: Topic, at point: HistoryPoint, filter: String = "", limit: Int = 1_000,
+        _ topic: Topic, at point: HistoryPoint, filter: String = "",
+        order: ScanOrder = .change, limit: Int = 1_000,
         resumeToken: [UInt8] = [], notBefore: Offset = .start
     ) async throws(ThalwegError) -> ScanPage {
         let known = try await resolve(topic)
         let page = try await state(
             StateRequest(
-                known.info.id, at: point, filter: filter, limit: UInt32(clamping: limit),
-                resumeToken: resumeToken, notBefore: notBefore), known)
+                known.info.id, at: point, order: order, filter: filter,
+                limit: UInt32(clamping: limit), resumeToken: resumeToken, notBefore: notBefore),
+            known)
         return ScanPage(
             applied: page.applied, records: page.records.compactMap { $0 },
             nextToken: page.nextToken)

@@ -11,7 +11,8 @@
 //
 // The walk to find the difference goes through the change index a bounded piece at a time, as
 // `RetractionWalk` does; what it finds is retracted at once when it has reached the tail, so that
-// no seal comes between. What the source asserts again while the walk goes on stays.
+// no seal comes between. What the source asserts again while the walk goes on stays. A topic that
+// keeps every write does the same in its own way: see `TopicState+StreamEpoch.swift`.
 //
 // Memory: the marks, and four bytes for each record of the difference.
 import ThalwegModel
@@ -23,11 +24,14 @@ final class Epoch {
     let number: UInt64
     /// Records that the source asserted in it.
     var marks = SlotMarks()
+    /// Of a topic that keeps every write: batches behind this one are part of the epoch.
+    let begin: UInt64
     /// `nil` until its end is asked for.
     var walk: EpochWalk?
 
-    init(number: UInt64) {
+    init(number: UInt64, behind begin: UInt64) {
         self.number = number
+        self.begin = begin
     }
 
     var bytes: Int { marks.bytes + (walk?.found.capacity ?? 0) * 4 }
@@ -36,8 +40,10 @@ final class Epoch {
 /// The search for the difference, at an epoch's end.
 struct EpochWalk {
     var position: UInt64 = 0
-    /// The window that holds the newest writes before the end.
-    let window: UInt64
+    /// Where the newest writes before the end are: see `TopicState.newestPlaceOfWrites`.
+    let place: UInt64
+    /// It has met everything but what is on its way: nothing more is sent on its way until its end.
+    var isAtTail = false
     /// Records asserted before and not since, as far as is known. A slot may stand here twice, or
     /// have another record by now: it is looked at again before anything is done.
     var found: [UInt32] = []
@@ -76,6 +82,8 @@ extension TopicState {
     /// Looks at up to `limit` entries of the change index.
     mutating func searchEpoch(_ epoch: Epoch, _ source: UInt16, limit: Int) -> WalkStep {
         guard var walk = epoch.walk else { return .isDone }
+        // Who has written here for the first time is known when that is applied.
+        if isStream, !isApplied(walk.place) { return .waits }
         let own = LostSources([source], in: table.sources)
         guard !own.singles.isEmpty else { return .isDone }
         // Out of the epoch while its memory grows.
@@ -87,16 +95,18 @@ extension TopicState {
             let sources = newest(slot).sources
             if own.isAny(in: sources, table.sources) {
                 walk.found.append(slot)
-                walk.entryBytes += 16 + table.shape.keySize(record)
-                if !SourceSets.isMask(sources) || sources.nonzeroBitCount > 1 {
+                walk.entryBytes += (isStream ? 1 : 16) + table.shape.keySize(record)
+                if !isStream, !SourceSets.isMask(sources) || sources.nonzeroBitCount > 1 {
                     walk.entryBytes += 2 * table.sources.members(sources).count
                 }
             }
         }
         walk.position = reached
+        walk.isAtTail = walk.isAtTail || isStream && reached == last
         epoch.walk = walk
         guard reached == last else { return .goesOn }
-        return appliedNumber >= walk.window ? .isDone : .waits
+        if isStream { return queue.groupsInFlight == 0 ? .isDone : .waits }
+        return isApplied(walk.place) ? .isDone : .waits
     }
 
     /// Merges the whole difference into the open window; gives how many records it has.
@@ -105,13 +115,9 @@ extension TopicState {
     mutating func retractDifference(
         _ epoch: Epoch, _ source: UInt16, time: Int64
     ) throws(ThalwegError) -> Int {
+        precondition(!isStream, "a topic without windows cuts its difference")
         guard let walk = epoch.walk else { return 0 }
-        guard walk.entryBytes <= TopicState.epochEntryBytes else {
-            throw .exceeded(
-                .memoryLimit, "the entry of the epoch's difference in bytes",
-                value: walk.entryBytes, limit: TopicState.epochEntryBytes,
-                advice: "retract in batches, or open epochs of smaller topics")
-        }
+        try checkDifference(walk, limit: TopicState.epochEntryBytes)
         guard open.pointee.count + walk.found.count <= PendingWindow.limit else {
             throw .exceeded(
                 .memoryLimit, "the number of records in the topic's open window",
@@ -125,5 +131,14 @@ extension TopicState {
             count += retractPending(slot, own.singles, reason: .epoch, time: time)
         }
         return count
+    }
+
+    func checkDifference(_ walk: EpochWalk, limit: Int) throws(ThalwegError) {
+        guard walk.entryBytes <= limit else {
+            throw .exceeded(
+                .memoryLimit, "the entry of the epoch's difference in bytes",
+                value: walk.entryBytes, limit: limit,
+                advice: "retract in batches, or open epochs of smaller topics")
+        }
     }
 }

@@ -24,26 +24,21 @@ extension Partition {
             return
         }
         let box = try required(topic)
-        guard !box.state.isStream else {
-            throw ThalwegError(
-                .notSupported,
-                "topic '\(box.state.definition.name)' keeps every write and has no epochs",
-                advice: "retract what is no longer true, or use a topic with a window")
-        }
         guard box.state.epochs[source.rawValue] == nil else { throw open }
-        box.state.epochs[source.rawValue] = Epoch(number: number)
+        box.state.epochs[source.rawValue] = Epoch(
+            number: number, behind: box.state.queue.queuedBatches)
     }
 
     /// A write of a source whose epoch is on all topics: from here on the topic knows of it.
     func joinEpoch(_ box: TopicBox, _ source: UInt16) {
-        guard let number = sourceEpochs[source], !box.state.isStream,
-            box.state.epochs[source] == nil
-        else { return }
-        box.state.epochs[source] = Epoch(number: number)
+        guard let number = sourceEpochs[source], box.state.epochs[source] == nil else { return }
+        box.state.epochs[source] = Epoch(
+            number: number, behind: box.state.queue.queuedBatches)
     }
 
     /// Begins to end an epoch, and gives the topics whose difference must be found and retracted
-    /// (``searchEpoch(_:source:number:limit:)``, then ``retractDifference(_:source:number:time:)``).
+    /// (``searchEpoch(_:source:number:limit:)``, then ``retractDifference(_:source:number:time:)``,
+    /// or on a topic that keeps every write ``cutDifference(_:source:number:time:token:)``).
     ///
     /// - Throws: `no_epoch` where the source has none of this number there.
     public func endEpoch(
@@ -54,17 +49,15 @@ extension Partition {
             guard let box = box(topic), let epoch = box.state.epochs[source],
                 epoch.number == number, epoch.walk == nil
             else { throw Partition.noEpoch(source) }
-            epoch.walk = EpochWalk(window: box.state.newestWindowWithWrites)
+            epoch.walk = EpochWalk(place: box.state.newestPlaceOfWrites)
             return [topic]
         }
         guard sourceEpochs[source] == number else { throw Partition.noEpoch(source) }
         var topics: [TopicID] = []
         for id in topicIDs {
-            guard let box = box(id), !box.state.isStream,
-                box.state.table.sources.known(source) != nil
-            else { continue }
+            guard let box = box(id), box.state.concernsEpoch(of: source) else { continue }
             joinEpoch(box, source)
-            box.state.epochs[source]?.walk = EpochWalk(window: box.state.newestWindowWithWrites)
+            box.state.epochs[source]?.walk = EpochWalk(place: box.state.newestPlaceOfWrites)
             topics.append(id)
         }
         sourceEpochs[source] = nil

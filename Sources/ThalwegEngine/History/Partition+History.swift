@@ -132,12 +132,13 @@ extension Partition {
         try box.state.encodeRecord(key, at: point.rawValue, into: &writer)
     }
 
-    /// Encodes a page of the records that matched behind an offset, in no order that means anything.
-    /// A record that changes between two pages may come again, as it was at the same offset.
+    /// Encodes a page of the records that matched behind an offset. By change, they come in no order
+    /// that means anything, and a record that changes between two pages may come again, as it was at
+    /// the same offset; by key, each comes once.
     ///
-    /// Complexity: what is walked, at most 65,536 index entries and changes.
+    /// Complexity: by change, what is walked, at most 65,536 index entries and changes; by key, all
+    /// records, and so many changes, or those of one record since.
     ///
-    /// - Parameter query: its order is not looked at.
     /// - Returns: the next page's token; empty where there is no next page.
     /// - Throws: `unknown_topic`, `no_history`, `too_old`; `invalid_frame` for a token that is not
     ///   one of such a read.
@@ -146,6 +147,9 @@ extension Partition {
     ) throws(ThalwegError) -> [UInt8] {
         let box = try required(topic)
         _ = try offset(of: .offset(point), in: topic)
-        return try box.state.scanPast(query, at: point.rawValue, into: &writer)
+        switch query.order {
+        case .change: return try box.state.scanPast(query, at: point.rawValue, into: &writer)
+        case .key: return try box.state.scanPastByKey(query, at: point.rawValue, into: &writer)
+        }
     }
 }

@@ -5,6 +5,7 @@
 //                 first one behind T, whose row before is what the record held at T
 //   all at T      records whose newest change is not behind T, by the change index; and of the
 //                 changes behind T those with none of their record between: their rows before
+//   in key order  the smallest keys of the table, each as above: see `TopicState+PastByKey.swift`
 //
 // A tombstone is kept at least as long as its change, so the way back is never cut within the
 // history. Nothing is kept between two calls, and each looks at a bounded number of changes.
@@ -139,15 +140,36 @@ extension TopicState {
         guard slot != 0, table.record(slot).state != RecordState.provisional else {
             return writer.appendAbsent()
         }
-        let record = table.record(slot)
+        let count = writer.count
+        _ = try appendPast(table.record(slot), at: point, nil, into: &writer)
+        if writer.count == count { writer.appendAbsent() }
+    }
+
+    /// The record as it was, if it was there and matched; gives how many changes were looked at.
+    func appendPast(
+        _ record: Record, at point: UInt64, _ filter: Filter?, into writer: inout RecordsWriter
+    ) throws(ThalwegError) -> Int {
         guard record.lastChange > point else {
-            guard record.isLive else { return writer.appendAbsent() }
-            return appendNow(record, table.sources.members(self.sources(record)), into: &writer)
+            guard record.isLive else { return 1 }
+            var sources: [UInt16] = []
+            if let filter, !matches(record, filter, &sources) { return 1 }
+            appendNow(record, table.sources.members(self.sources(record)), into: &writer)
+            return 1
         }
         var change = try history.change(record.lastChange)
-        while change.before > point { change = try history.change(change.before) }
-        guard let row = change.previous else { return writer.appendAbsent() }
+        var steps = 1
+        while change.before > point {
+            change = try history.change(change.before)
+            steps += 1
+        }
+        guard let row = change.previous else { return steps }
+        if let filter,
+            !filter.matches(row: row, key: change.key, sources: try before(change))
+        {
+            return steps
+        }
         try appendBefore(change, row, into: &writer)
+        return steps
     }
 
     /// See `Partition.scan(_:at:_:into:)`. The token: `u8 part (0 the table, 1 the changes since) |`

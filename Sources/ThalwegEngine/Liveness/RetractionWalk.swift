@@ -13,7 +13,8 @@ public struct RetractionWalk: Sendable {
     public let topic: TopicID
     fileprivate var sources: [UInt16]
     fileprivate var position: UInt64 = 0
-    /// The walk does not end before this window is applied.
+    /// The walk does not end before this window, or batch of a topic that keeps every write, is
+    /// applied.
     fileprivate let window: UInt64
     /// Memberships retracted so far.
     public fileprivate(set) var retracted = 0
@@ -40,7 +41,7 @@ extension Partition {
         let present = sources.map(\.rawValue).filter { box.state.table.sources.known($0) != nil }
         guard !present.isEmpty else { return nil }
         return RetractionWalk(
-            topic: topic, sources: present, window: box.state.newestWindowWithWrites)
+            topic: topic, sources: present, window: box.state.newestPlaceOfWrites)
     }
 
     /// Looks at up to `limit` entries of the change index.
@@ -52,15 +53,16 @@ extension Partition {
 }
 
 extension TopicState {
-    /// The window that holds the newest writes: the open one, or the one sealed last.
-    var newestWindowWithWrites: UInt64 {
-        if isStream { return queue.newestGroup }
+    /// Where the newest writes are: the number of their window, the open one or the one sealed last;
+    /// of the newest batch of a topic that keeps every write.
+    var newestPlaceOfWrites: UInt64 {
+        if isStream { return queue.queuedBatches }
         return isOpenEmpty ? openNumber - 1 : openNumber
     }
 
-    /// Whether a window, or a group of a topic that keeps every write, is applied.
-    private func isApplied(_ window: UInt64) -> Bool {
-        (isStream ? queue.appliedGroups : appliedNumber) >= window
+    /// Whether a window, or a batch of a topic that keeps every write, is applied.
+    func isApplied(_ place: UInt64) -> Bool {
+        (isStream ? queue.appliedBatches : appliedNumber) >= place
     }
 
     fileprivate mutating func retract(

@@ -12,7 +12,7 @@ extension TopicState {
         _ outcomes: inout [BatchOutcome]
     ) throws(ThalwegError) {
         for number in 0..<count {
-            let batch = try StreamBatch(from: &reader)
+            let batch = try batch(&reader, number)
             outcomes.append(BatchOutcome())
             try take(batch, number, program, &outcomes)
         }
@@ -33,9 +33,9 @@ extension TopicState {
         if batch.isOwn {
             try runStaged(program, &outcomes)
             outcomes[number] = run(batch)
-        } else if batch.isAtomic, batch.count > 1 {
+        } else if batch.isAtomic, batch.count > 1 || batch.endsEpoch {
             try runStaged(program, &outcomes)
-            author = SourceID(batch.source)
+            act(for: batch)
             try runWhole(program, batch, &outcomes[number])
             conclude(batch, &outcomes[number])
             if batch.isNumbered { finish(batch, outcomes[number]) }
@@ -170,7 +170,7 @@ extension TopicState {
         _ program: any TopicProgram
     ) -> WriteOutcome {
         if let refusal = WriteOutcome(refusalOf: judgement) { return refusal }
-        author = SourceID(batch.source)
+        act(for: batch)
         let single = table.sources.single(batch.source)
         // Where the program stores nothing, the write was heard and that is all.
         var outcome = WriteOutcome(.accepted, offset: newestOffset)
@@ -198,8 +198,7 @@ extension TopicState {
             let slot = table.find(key, hash: table.hash.hash(key))
             guard slot != 0, table.record(slot).isLive else { return }
             noteMetadata(metadata, of: write)
-            let now = delete(
-                slot, reason: DeletionReason.retracted.rawValue, metadata: tail.changes)
+            let now = delete(slot, reason: batch.reasonOfDeletions, metadata: tail.changes)
             outcome = WriteOutcome(.accepted, at: table.record(now))
         }
     }

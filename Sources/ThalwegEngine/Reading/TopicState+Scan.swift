@@ -64,8 +64,7 @@ extension TopicState {
         _ query: ScanQuery, into writer: inout RecordsWriter
     ) throws(ThalwegError) -> [UInt8] {
         let kind = table.shape.keyKind
-        let isToken = query.token.withUnsafeBytes { $0.isEmpty || KeyOrder.isKey($0, kind) }
-        guard isToken else { throw TopicState.strangeToken(query.token) }
+        try checkKeyToken(query.token)
         let limit =
             query.limit == 0
             ? ScanQuery.keyPageRecords : min(query.limit, ScanQuery.keyPageRecords)
@@ -96,7 +95,13 @@ extension TopicState {
         return Array(key(last))
     }
 
-    private func key(_ slot: UInt32) -> UnsafeRawBufferPointer {
+    func checkKeyToken(_ token: [UInt8]) throws(ThalwegError) {
+        let kind = table.shape.keyKind
+        let isToken = token.withUnsafeBytes { $0.isEmpty || KeyOrder.isKey($0, kind) }
+        guard isToken else { throw TopicState.strangeToken(token) }
+    }
+
+    func key(_ slot: UInt32) -> UnsafeRawBufferPointer {
         table.shape.key(table.record(slot))
     }
 
@@ -112,7 +117,7 @@ extension TopicState {
 }
 
 /// The slots of a page's records: a binary heap with the last in order on top.
-private struct KeyPage {
+struct KeyPage {
     let limit: Int
     private(set) var slots: [UInt32] = []
 

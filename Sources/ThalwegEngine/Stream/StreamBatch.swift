@@ -4,7 +4,8 @@
 //
 //   u32 batches, then for each
 //     u8 flags      1 all or nothing, 2 numbered, 4 the server's own, 8 of a session, 16 each
-//     u8 reason     of the deletions of a batch that is the server's own, else 0
+//     u8 reason     of the deletions of a batch that nobody sent: the server's own, or the end of an
+//                   epoch; else 0
 //     u16 source
 //     u32 count of writes
 //     u32 bytes of writes
@@ -35,6 +36,15 @@ struct StreamBatch {
     var number: UInt64 = 0
     var answered: UInt64 = 0
     var writes = UnsafeRawBufferPointer.empty
+    /// Where it was queued, on the node that did; not in the entry.
+    var place: UInt64 = 0
+
+    /// It retracts what its source did not assert again in an epoch.
+    var endsEpoch: Bool { reason == DeletionReason.epoch.rawValue && !isOwn }
+    /// Of the records that nobody asserts any more behind it.
+    var reasonOfDeletions: UInt8 {
+        reason == 0 ? DeletionReason.retracted.rawValue : reason
+    }
 
     var isAtomic: Bool { flags & StreamBatch.atomic != 0 }
     var isNumbered: Bool { flags & StreamBatch.numbered != 0 }

@@ -22,6 +22,7 @@ struct BatchOutcome {
 
     /// Each of the batch's writes is told the same.
     mutating func refuse(_ batch: StreamBatch, _ refusal: WriteOutcome) {
+        if batch.endsEpoch { self.refusal = Epoch.refused(refusal) }
         for _ in 0..<batch.count { note(refusal, keepsEach: batch.wantsEach) }
     }
 }
@@ -43,11 +44,19 @@ extension TopicState {
         if let program = program?.running {
             try applyStream(&reader, count, through: program, &outcomes)
         } else {
-            for _ in 0..<count { outcomes.append(apply(try StreamBatch(from: &reader))) }
+            for number in 0..<count { outcomes.append(apply(try batch(&reader, number))) }
         }
+        marking = nil
         counters.entries += 1
         endEntry()
         return outcomes
+    }
+
+    /// The next batch of an entry, its place known where this node queued it.
+    func batch(_ reader: inout ByteReader, _ number: Int) throws(ThalwegError) -> StreamBatch {
+        var batch = try StreamBatch(from: &reader)
+        if queue.groupsInFlight > 0 { batch.place = queue.appliedBatches + 1 + UInt64(number) }
+        return batch
     }
 
     private mutating func apply(_ batch: StreamBatch) -> BatchOutcome {
@@ -91,7 +100,7 @@ extension TopicState {
     /// Applies a batch past the program, if there is one.
     mutating func run(_ batch: StreamBatch) -> BatchOutcome {
         var outcome = BatchOutcome()
-        author = SourceID(batch.source)
+        act(for: batch)
         if batch.isAtomic, let code = judge(batch.writes, count: Int(batch.count)) {
             outcome.refuse(batch, WriteOutcome(.invalid, code: code))
         } else {
@@ -220,6 +229,7 @@ extension TopicState {
         let now = upsert(
             slot, row: row, sources: table.sources.insert(single, into: held),
             metadata: tail.changes)
+        if let marking { marking.marks.insert(now) }
         return WriteOutcome(.accepted, at: table.record(now))
     }
 
@@ -237,8 +247,7 @@ extension TopicState {
         if isOfAll {
             now = delete(slot, reason: batch.reason, metadata: tail.changes)
         } else if left == SourceSets.empty {
-            let reason = batch.isOwn ? batch.reason : DeletionReason.retracted.rawValue
-            now = delete(slot, reason: reason, metadata: tail.changes)
+            now = delete(slot, reason: batch.reasonOfDeletions, metadata: tail.changes)
         } else {
             // Others still assert it: who does is the change.
             let row = table.shape.row(record)

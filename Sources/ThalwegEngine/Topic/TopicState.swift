@@ -70,6 +70,8 @@ struct TopicState: ~Copyable {
     var sessions = SessionTable()
     /// Who is writing while a batch is applied.
     var author = SourceID.none
+    /// Its epoch, where the batch is part of one.
+    var marking: Epoch?
     let rowScratch = RowScratch()
     let keyScratch = RowScratch()
     /// The rules that writes go through, and how many have.

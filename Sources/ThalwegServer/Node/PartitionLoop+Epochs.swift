@@ -3,7 +3,7 @@ import ThalwegEngine
 import ThalwegModel
 
 // The end of an epoch: its difference is searched for a little in each turn of the loop, and then
-// retracted in one window.
+// retracted in one window, or in one entry of its own on a topic that keeps every write.
 extension PartitionLoop {
     /// Entries of the change index that one turn looks at.
     private static var epochStep: Int { 4_096 }
@@ -55,6 +55,14 @@ extension PartitionLoop {
                     close(topics.dropFirst(), failure ?? error, epoch, done)
                 }
             }
+            if partition.keepsEveryWrite(topic) {
+                // A slow subscriber holds up everything, and this too.
+                guard !subscriptions.isBlocked(topic) else {
+                    loop.scheduleTask(in: .milliseconds(2), again)
+                    return
+                }
+                return cutDifference(topic, epoch, next)
+            }
             do throws(ThalwegError) {
                 let retracted = try partition.retractDifference(
                     topic, source: epoch.source, number: epoch.number, time: .now)
@@ -64,6 +72,31 @@ extension PartitionLoop {
             } catch {
                 next(error)
             }
+        }
+    }
+
+    private func cutDifference(
+        _ topic: TopicID, _ epoch: EpochName, _ done: @escaping @Sendable (ThalwegError?) -> Void
+    ) {
+        // Nothing is left to retract in a topic that was dropped.
+        let token = waiters.add(.barrier { done($0?.code == .unknownTopic ? nil : $0) })
+        do throws(ThalwegError) {
+            let entry = try partition.cutDifference(
+                topic, source: epoch.source, number: epoch.number, time: .now, token: token)
+            if let entry {
+                // Nobody's bytes wait with it.
+                heldInFlight[topic, default: []].append(HeldWrites())
+                append(entry, topic)
+                makeUrgent(topic)
+            } else {
+                waiters.take(token)
+                barrier(topic, done)
+            }
+        } catch {
+            waiters.take(token)
+            // What waited for the end goes on.
+            makeUrgent(topic)
+            done(error)
         }
     }
 }

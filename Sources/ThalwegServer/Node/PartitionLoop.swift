@@ -227,7 +227,7 @@ final class PartitionLoop: @unchecked Sendable {
 
     /// Seals the topic's window as soon as the log has nothing of it under way: one slow client
     /// gets low latency, a thousand share an entry.
-    private func makeUrgent(_ topic: TopicID) {
+    func makeUrgent(_ topic: TopicID) {
         urgent.insert(topic)
         guard !isUrgentScheduled else { return }
         isUrgentScheduled = true

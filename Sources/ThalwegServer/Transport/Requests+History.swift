@@ -66,6 +66,7 @@ extension ClientConnection {
                 try appendRecords(request, at: point, partition, &writer)
             } else {
                 let query = ScanQuery(
+                    order: request.order,
                     filter: try partition.filter(request.topic, request.filter),
                     limit: Int(request.limit), token: request.resumeToken,
                     limitBytes: ClientConnection.pageBytes)

@@ -167,8 +167,8 @@ public struct DifferenceRequest: Message {
 /// Reads records as they were, answered by `statePage`, whose payload is that of `scanPage`: the
 /// records of the keys, in their order, or where there are no keys a page of all that match.
 ///
-/// `u32 topic | u64 not before | point at | text filter | u32 limit | array resume token | u32 count |`
-/// `key × count`
+/// `u32 topic | u64 not before | point at | u8 order | text filter | u32 limit | array resume token |`
+/// `u32 count | key × count`
 public struct StateRequest: Message {
     public static var frameType: FrameType { .stateAt }
 
@@ -176,6 +176,8 @@ public struct StateRequest: Message {
     /// The answer is from a state that has at least this offset.
     public var notBefore: Offset
     public var point: HistoryPoint
+    /// Of a page: by change for none in particular.
+    public var order: ScanOrder
     public var filter: String
     /// Records wanted at most; 0 for as many as fit.
     public var limit: UInt32
@@ -186,12 +188,14 @@ public struct StateRequest: Message {
 
     /// A page of all records that match.
     public init(
-        _ topic: TopicID, at point: HistoryPoint, filter: String = "", limit: UInt32 = 0,
-        resumeToken: [UInt8] = [], notBefore: Offset = .start
+        _ topic: TopicID, at point: HistoryPoint, order: ScanOrder = .change,
+        filter: String = "", limit: UInt32 = 0, resumeToken: [UInt8] = [],
+        notBefore: Offset = .start
     ) {
         self.topic = topic
         self.notBefore = notBefore
         self.point = point
+        self.order = order
         self.filter = filter
         self.limit = limit
         self.resumeToken = resumeToken
@@ -230,6 +234,7 @@ public struct StateRequest: Message {
         writer.integer(topic.rawValue)
         writer.integer(notBefore.rawValue)
         point.encode(into: &writer)
+        writer.integer(order.rawValue)
         writer.text(filter)
         writer.integer(limit)
         writer.byteArray(resumeToken)
@@ -241,6 +246,7 @@ public struct StateRequest: Message {
         topic = TopicID(try reader.integer())
         notBefore = Offset(try reader.integer())
         point = try HistoryPoint(from: &reader)
+        order = try reader.choice(ScanOrder.self, "scan order")
         filter = try reader.text()
         limit = try reader.integer()
         resumeToken = try reader.byteArray()

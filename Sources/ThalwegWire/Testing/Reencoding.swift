@@ -101,6 +101,7 @@ private func reencodedState(
     var again = try StateRequest(
         request.topic, at: request.point, keys: try request.keys(kind),
         notBefore: request.notBefore)
+    again.order = request.order
     again.filter = request.filter
     again.limit = request.limit
     again.resumeToken = request.resumeToken

@@ -17,7 +17,16 @@ struct DeploymentFlags: ParsableArguments {
     @Option(help: "Text for the program's initialiser.")
     var arguments = ""
 
+    @Option(help: "Bytes for it, as hexadecimal digits: 9001000000000000 is 400 as a u64.")
+    var argumentsHex: String?
+
     @OptionGroup var access: ServerAccess
+
+    func validate() throws {
+        guard argumentsHex == nil || arguments.isEmpty else {
+            throw ValidationError("Give either --arguments or --arguments-hex.")
+        }
+    }
 
     func deploy(_ client: ThalwegClient, loadsRecords: Bool) async throws {
         let url = URL(fileURLWithPath: module)
@@ -31,7 +40,8 @@ struct DeploymentFlags: ParsableArguments {
         }
         let info = try await client.deployProgram(
             bytes, to: topic, name: name ?? url.deletingPathExtension().lastPathComponent,
-            arguments: Array(arguments.utf8), loadsRecords: loadsRecords)
+            arguments: try argumentsHex.map(BytesText.digits) ?? Array(arguments.utf8),
+            loadsRecords: loadsRecords)
         writeLine(access.json ? ProgramText.json(info).text : ProgramText.describe(info))
     }
 }

@@ -57,7 +57,7 @@ enum ProgramTemplate: String, CaseIterable, ExpressibleByArgument {
     func files(module: String, package: String) -> [File] {
         var files = [
             File(path: "Package.swift", text: Self.manifest(module, package)),
-            File(path: "README.md", text: Self.readme(module, package)),
+            File(path: "README.md", text: readme(module, package)),
             File(path: ".gitignore", text: ".build\n"),
         ]
         for source in KitSources.files {
@@ -97,6 +97,13 @@ enum ProgramTemplate: String, CaseIterable, ExpressibleByArgument {
             of: "\\b\(example)(Tests)?\\b", with: "\(module)$1", options: .regularExpression)
     }
 
+    private func commands(_ module: String, _ package: String) -> String {
+        let lines = firstWrites.replacingOccurrences(of: "NAME", with: package)
+            .split(separator: "\n").map { "thalweg \($0)" }
+        let deploy = "thalweg program deploy \(package) .build/programs/\(module).wasm"
+        return [lines[0], deploy, lines[1]].joined(separator: "\n")
+    }
+
     // The first two lines are one here: a line that begins with `import` counts as one of this file.
     private static func manifest(_ module: String, _ package: String) -> String {
         """
@@ -114,7 +121,23 @@ enum ProgramTemplate: String, CaseIterable, ExpressibleByArgument {
         """
     }
 
-    private static func readme(_ module: String, _ package: String) -> String {
+    /// A topic for it, and a first write.
+    private var firstWrites: String {
+        switch self {
+        case .passThrough:
+            "topic create NAME --key string --bytes --writes every\nput NAME hello world"
+        case .counter:
+            "topic create NAME --key u64 --bytes --writes every\nput NAME 1 --hex 0500000000000000"
+        case .sequence: "topic create NAME --key u64 --bytes --writes every\nput NAME 1 worker-one"
+        case .transfer:
+            "topic create NAME --key u64 --bytes --writes every\nput NAME 1 --hex e803000000000000"
+        case .moves:
+            "topic create NAME --key u64 --schema 'x: i32, y: i32, name: string(32)' --writes every\n"
+                + #"put NAME 7 '{"x": 3, "y": 3, "name": "Ada"}'"#
+        }
+    }
+
+    private func readme(_ module: String, _ package: String) -> String {
         """
         # \(package)
 
@@ -127,6 +150,14 @@ enum ProgramTemplate: String, CaseIterable, ExpressibleByArgument {
         | `thalweg program test` | both, and checks what the module imports and exports |
 
         `swift package build-program` builds the module where the `thalweg` command is not installed.
+
+        With a server that runs (`thalweg serve --data data`, and the engine: `sh scripts/get-wasmtime.sh`):
+
+        ```sh
+        \(commands(module, package))
+        ```
+
+        `thalweg program inspect \(package)` shows what it did and logged; `thalweg program upgrade` puts another in its place.
 
         """
     }

@@ -3,10 +3,8 @@ import ThalwegModel
 
 /// What the verbs print of records and of writes.
 enum RecordText {
-    /// The value of a topic of bytes: text where it is text, else hexadecimal digits behind 0x.
-    static func value(_ bytes: [UInt8]) -> JSON {
-        .string(String(validating: bytes, as: UTF8.self) ?? cell(bytes: bytes))
-    }
+    /// The value of a topic of bytes.
+    static func value(_ bytes: [UInt8]) -> JSON { .string(BytesText.text(bytes)) }
 
     /// A record's fields as JSON; of a topic of bytes, its value.
     static func fields(_ record: StoredRecord, _ topic: Topic) throws(ThalwegError) -> JSON {
@@ -51,7 +49,7 @@ enum RecordText {
             if case .object(let members) = try fields(record, topic) {
                 cells = members.map { cell($0.value) }
             } else {
-                cells = [String(validating: record.row, as: UTF8.self) ?? cell(bytes: record.row)]
+                cells = [BytesText.text(record.row)]
             }
             cells.insert(contentsOf: ["\(key)", "\(record.version)", "\(record.offset)"], at: 0)
             table.append(cells.map(oneLine))
@@ -74,10 +72,6 @@ enum RecordText {
     private static func cell(_ value: JSON) -> String {
         if case .string(let text) = value { return text }
         return value.text
-    }
-
-    private static func cell(bytes: [UInt8]) -> String {
-        "0x" + RecordJSON.hexadecimal(bytes)
     }
 
     /// Control characters would break the table, or the terminal.

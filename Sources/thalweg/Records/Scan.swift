@@ -35,8 +35,9 @@ struct Scan: AsyncParsableCommand {
                 let page: ScanPage
                 if let point = place {
                     page = try await client.scan(
-                        topic, at: point, filter: filter, limit: min(left, 1_000),
-                        resumeToken: token)
+                        topic, at: point, filter: filter, order: byChange ? .change : .key,
+                        limit: min(left, 1_000), resumeToken: token,
+                        notBefore: Offset(notBefore))
                     place = .offset(page.applied)
                 } else {
                     page = try await client.scan(

@@ -6,7 +6,8 @@ struct Sync: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make what a source asserts in a topic exactly what standard input says.",
         discussion: """
-            One JSON object a line, as 'scan --json' prints them: {"key": 7, "record": {…}}. All lines \
+            One JSON object a line, as 'scan --json' prints them: {"key": 7, "record": {…}}; of a \
+            topic of bytes, {"key": 7, "record": "text, or 0x and hexadecimal digits"}. All lines \
             are one epoch: what the source asserted before and is not among them is retracted at \
             the end, in one entry. Where a line is wrong, nothing is retracted.
             """)
@@ -64,13 +65,11 @@ struct Sync: AsyncParsableCommand {
         if let layout = topic.layout {
             return (name, try layout.encode(try RecordJSON.values(record, layout.schema)))
         }
-        guard case .string(let digits) = record,
-            let row = RecordJSON.bytes(hexadecimal: digits)
-        else {
+        guard case .string(let value) = record else {
             throw ThalwegError(
-                .invalidRow, "line \(number) has a record that is not hexadecimal digits",
-                advice: "write the value of a topic of bytes as a string of digits")
+                .invalidRow, "line \(number) has a record that is no string",
+                advice: "write the value of a topic of bytes as text, or as 0x and digits")
         }
-        return (name, row)
+        return (name, try BytesText.bytes(value))
     }
 }

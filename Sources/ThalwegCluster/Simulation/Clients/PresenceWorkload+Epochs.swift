@@ -49,8 +49,9 @@ extension PresenceWorkload {
             epoch.left -= 1
             states[client].epoch = epoch
             let key = UInt64(client * 100 + simulation.random.below(5))
+            let topic = epoch.topic == nil ? simulation.random.below(topics.count) : 0
             return try write(
-                Place(topic: 0, key: key), retracts: false, client, source, node, simulation)
+                Place(topic: topic, key: key), retracts: false, client, source, node, simulation)
         }
         epoch.ending = try node.machine.partition.endEpoch(
             epoch.topic, source: source, number: epoch.number)
@@ -81,21 +82,23 @@ extension PresenceWorkload {
                 return
             case .isDone:
                 states[client].epoch?.ending?.removeLast()
-                if topic == presence { states[client].uncertain = difference(client) }
-                _ = try node.machine.partition.retractDifference(
-                    topic, source: source, number: epoch.number, time: simulation.wallTime(node))
-                node.machine.unsealed.insert(topic)
-                return
+                if let number = self.topics.firstIndex(where: {
+                    node.machine.id(of: $0.name) == topic
+                }) {
+                    states[client].uncertain.formUnion(difference(client, in: number))
+                }
+                return try retract(topic, epoch, source, node, simulation)
             }
         }
         states[client].epoch?.isAnswered = true
-        try simulation.flush(presence, node) { [self] answer in
+        let others = epoch.topic == nil ? [node.machine.id(of: "arrivals")].compactMap(\.self) : []
+        try awaitEnd(others + [presence], node, simulation) { [self] isDurable in
             guard let epoch = states[client].epoch else { return }
             states[client].epoch = nil
-            guard answer.completion != nil else { return }
+            guard isDurable else { return }
             states[client].uncertain = []
             let index = node.machine.appliedIndex
-            for place in states[client].holds.keys where place.topic == 0 {
+            for place in states[client].holds.keys where epoch.topic == nil || place.topic == 0 {
                 guard !epoch.asserted.contains(place) else { continue }
                 states[client].holds[place] =
                     epoch.uncertain.contains(place) ? .unknown : .gone(since: index)
@@ -103,11 +106,50 @@ extension PresenceWorkload {
         }
     }
 
-    /// What is surely asserted and was not in the epoch.
-    private func difference(_ client: Int) -> Set<Place> {
+    /// The difference takes its way to the log.
+    private func retract(
+        _ topic: TopicID, _ epoch: OpenEpoch, _ source: SourceID, _ node: SimulatedNode,
+        _ simulation: Simulation
+    ) throws(ThalwegError) {
+        let partition = node.machine.partition
+        if partition.keepsEveryWrite(topic) {
+            // Nobody waits for this one: a barrier behind it says that it is applied.
+            let entry = try partition.cutDifference(
+                topic, source: source, number: epoch.number, time: simulation.wallTime(node),
+                token: .max)
+            if let entry { try simulation.append([entry], node) }
+        } else {
+            _ = try partition.retractDifference(
+                topic, source: source, number: epoch.number, time: simulation.wallTime(node))
+        }
+        // What the end has held back too.
+        node.machine.unsealed.insert(topic)
+    }
+
+    /// Calls back when all that these topics have on their way is applied, or when nobody knows.
+    private func awaitEnd(
+        _ topics: [TopicID], _ node: SimulatedNode, _ simulation: Simulation,
+        _ done: @escaping (_ isDurable: Bool) -> Void
+    ) throws(ThalwegError) {
+        guard let topic = topics.last else { return done(true) }
+        let era = node.machine.era
+        try simulation.flush(topic, node) { [self, unowned simulation] answer in
+            guard answer.completion != nil, node.machine.leads, node.machine.era == era else {
+                return done(false)
+            }
+            do throws(ThalwegError) {
+                try awaitEnd(topics.dropLast(), node, simulation, done)
+            } catch {
+                simulation.fail("a barrier was refused: \(error)")
+            }
+        }
+    }
+
+    /// What is surely asserted in a topic and was not in the epoch.
+    private func difference(_ client: Int, in topic: Int) -> Set<Place> {
         guard let epoch = states[client].epoch else { return [] }
         var places: Set<Place> = []
-        for (place, hold) in states[client].holds where place.topic == 0 {
+        for (place, hold) in states[client].holds where place.topic == topic {
             if case .asserts = hold, !epoch.asserted.contains(place),
                 !epoch.uncertain.contains(place)
             {
@@ -144,9 +186,14 @@ extension PresenceWorkload {
                 states[client].holds[place] =
                     there.contains(place) ? .asserts(since: index) : .gone(since: index)
             }
-            guard there.isEmpty || there == places else {
-                return simulation.fail(
-                    "an epoch of client \(client) ended by half: of \(places) there are \(there)")
+            for topic in topics.indices {
+                let (all, left) = (
+                    places.filter { $0.topic == topic }, there.filter { $0.topic == topic }
+                )
+                guard left.isEmpty || left == all else {
+                    return simulation.fail(
+                        "an epoch of client \(client) ended by half: of \(all) there are \(left)")
+                }
             }
         } catch {
             simulation.fail("a read was refused: \(error)")
