@@ -115,14 +115,13 @@ import ThalwegWire
             try await client.put(topic, .u64(1), row: [7])
             let raw = try RawConnection(server.address)
             try raw.greet()
-            var payload: [UInt8] = []
-            for value in [UInt64(topic.id.rawValue), 0] {
-                let size = payload.isEmpty ? 4 : 8
-                payload += withUnsafeBytes(of: value.littleEndian) { $0.prefix(size) }
+            let miscounted = Frame.bytes(.get, requestID: 2) { writer in
+                writer.integer(topic.id.rawValue)
+                writer.integer(UInt64(0))
+                writer.integer(count)
+                for key in 0...UInt64(count) { writer.integer(key) }
             }
-            payload += withUnsafeBytes(of: count.littleEndian) { Array($0) }
-            payload += [UInt8](repeating: 0, count: 8 * Int(count) + 8)
-            try raw.send(Frame.bytes(.get, payload: payload, requestID: 2))
+            try raw.send(miscounted)
             #expect(try raw.receiveError().code == .invalidFrame)
             let keys = (0..<UInt64(40)).map { Key.u64($0) }
             try raw.send(try Frame.bytes(GetRequest(topic.id, keys: keys), requestID: 3))
