@@ -232,9 +232,22 @@ private func keys(_ report: some Report) throws -> Set<String> {
             Set(row.keys) == [
                 "nodes", "clients", "messages", "program", "in_flight", "us_per_message", "p50_us",
                 "p99_us", "fsyncs", "messages_per_fsync", "server_cpu_us_per_message",
-                "client_cpu_us_per_message", "errors",
+                "client_cpu_us_per_message", "errors", "least_us_per_message",
+                "greatest_us_per_message", "plain_us_per_message", "ratio_to_plain",
             ])
         #expect(row["program"] is NSNull && row["fsyncs"] is NSNull)
         #expect(row["nodes"] as? Int == 1)
+    }
+
+    @Test func `a row of a topic report is the run in the middle, with the errors of all`() {
+        let runs = [4.0, 9, 2, 3, 5].map { figure in
+            StreamCell(
+                clients: 1, messages: 10, program: nil, inFlight: 1, usPerMessage: figure,
+                p50Us: 10 * figure, p99Us: 0, fsyncs: nil, messagesPerFsync: nil,
+                serverCpuUsPerMessage: nil, clientCpuUsPerMessage: 0, errors: 1)
+        }
+        let row = StreamCell.median(of: runs)
+        #expect(row.usPerMessage == 4 && row.p50Us == 40 && row.errors == 5)
+        #expect(row.leastUsPerMessage == 2 && row.greatestUsPerMessage == 9)
     }
 }

@@ -11,6 +11,8 @@ public struct StreamOptions: Hashable, Sendable {
     public var messages = 10_000
     /// Messages that a client sends before it waits for an answer.
     public var inFlight = 1_024
+    /// Runs of each row, of which the median counts: one takes some hundredths of a second.
+    public var repeats = 5
     /// Of the row with one client that waits for each answer.
     public var sequentialMessages = 2_000
     /// Bytes of a value.
@@ -27,6 +29,7 @@ public struct StreamOptions: Hashable, Sendable {
         for nodes in nodes { try LoadOptions.check("--nodes", nodes, 1...7) }
         for clients in clients { try LoadOptions.check("--clients", clients, 1...1_000) }
         try LoadOptions.check("--messages", messages, 1...10_000_000)
+        try LoadOptions.check("--repeat", repeats, 1...1_000)
         // A session's answers are kept for twice as many.
         try LoadOptions.check("--in-flight", inFlight, 1...32_768)
         try LoadOptions.check("--value-bytes", valueBytes, 0...65_536)

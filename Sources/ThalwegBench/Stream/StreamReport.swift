@@ -8,6 +8,12 @@ public struct StreamCell: Codable, Sendable {
     public var inFlight: Int
     /// From the first message until the last answer of the slowest client, by all messages.
     public var usPerMessage: Double
+    /// The least and the greatest of the runs of which this is the median.
+    @Nullable public var leastUsPerMessage: Double?
+    @Nullable public var greatestUsPerMessage: Double?
+    /// The same without the program, in turns with it.
+    @Nullable public var plainUsPerMessage: Double?
+    @Nullable public var ratioToPlain: Double?
     /// From the sending of a message until its answer.
     public var p50Us: Double
     public var p99Us: Double
@@ -16,8 +22,19 @@ public struct StreamCell: Codable, Sendable {
     /// Processor time of the server, or of all nodes, and of all clients.
     @Nullable public var serverCpuUsPerMessage: Double?
     public var clientCpuUsPerMessage: Double
-    /// Messages whose answer was not that they are accepted.
+    /// Messages whose answer was not that they are accepted, of all runs.
     public var errors: Int
+
+    /// The run in the middle, by the time of a message.
+    static func median(of runs: [StreamCell]) -> StreamCell {
+        precondition(!runs.isEmpty, "a row has a run at least")
+        let sorted = runs.sorted { $0.usPerMessage < $1.usPerMessage }
+        var cell = sorted[sorted.count / 2]
+        cell.leastUsPerMessage = sorted.first?.usPerMessage
+        cell.greatestUsPerMessage = sorted.last?.usPerMessage
+        cell.errors = runs.reduce(0) { $0 + $1.errors }
+        return cell
+    }
 }
 
 /// What `bench topic` found.
@@ -41,6 +58,7 @@ public struct StreamReport: Report {
                     + Figure.optional(cell.messagesPerFsync, 1, " a sync") + ", server "
                     + Figure.optional(cell.serverCpuUsPerMessage, 2, " µs of CPU, ")
                     + "\(cell.errors) errors"
+                    + (cell.ratioToPlain.map { ", \(Figure.text($0, 2)) × plain" } ?? "")
             )
         }
     }

@@ -29,7 +29,7 @@ private func measure(_ options: StreamOptions) throws -> (cells: [StreamCell], f
     let server = try MeasuredServer(options.server)
     defer { server.stop() }
     let run = try StreamRun(options, server)
-    let warm = try run.cell(clients: 1, messages: 1_000, inFlight: 64)
+    let warm = try run.once(run.load, clients: 1, messages: 1_000, inFlight: 64)
     if let load = run.load, warm.errors > 0 {
         throw load.refused(UInt64(warm.errors), of: UInt64(warm.messages))
     }
@@ -50,7 +50,6 @@ private final class StreamRun {
     private let control: BenchConnection
     private let progress: Progress
     private var random: WyRand
-    private var cells = 0
     private let nodes: Int
     let load: ProgramLoad?
     let fsync: String
@@ -71,11 +70,33 @@ private final class StreamRun {
             }
     }
 
-    func cell(clients count: Int, messages: Int, inFlight: Int) throws -> StreamCell {
-        cells += 1
+    /// The median of some runs, each a topic of its own. With a program a plain topic takes turns with
+    /// it, so that both see the same machine.
+    func cell(clients: Int, messages: Int, inFlight: Int) throws -> StreamCell {
         progress.say(
-            "\(nodes) node\(nodes == 1 ? "" : "s"), \(count) × \(messages) messages, \(inFlight) in flight"
+            "\(nodes) node\(nodes == 1 ? "" : "s"), \(clients) × \(messages) messages, \(inFlight) in flight"
         )
+        var (plain, own): ([StreamCell], [StreamCell]) = ([], [])
+        for _ in 0..<options.repeats {
+            if load != nil {
+                plain.append(
+                    try once(nil, clients: clients, messages: messages, inFlight: inFlight))
+            }
+            own.append(try once(load, clients: clients, messages: messages, inFlight: inFlight))
+        }
+        var cell = StreamCell.median(of: own)
+        if load != nil {
+            let without = StreamCell.median(of: plain)
+            cell.plainUsPerMessage = without.usPerMessage
+            cell.ratioToPlain = cell.usPerMessage / without.usPerMessage
+            cell.errors += without.errors
+        }
+        return cell
+    }
+
+    func once(
+        _ load: ProgramLoad?, clients count: Int, messages: Int, inFlight: Int
+    ) throws -> StreamCell {
         // A topic that an earlier run has left is not gone on with.
         let topic = try control.createTopic(
             TopicDefinition(
@@ -99,7 +120,7 @@ private final class StreamRun {
         let counters = ServerCounters(before: before, after: try control.status())
         _ = try control.request(DropTopic(topic.definition.name), answer: Okay.self)
         return summary(
-            done, messages, inFlight, counters,
+            done, load?.name, messages, inFlight, counters,
             cpu: cpu.flatMap { end in
                 cpuBefore.map { Double(end - $0) }
             })
@@ -122,8 +143,8 @@ private final class StreamRun {
     }
 
     private func summary(
-        _ done: [(value: StreamClient.Result, cpuNanoseconds: UInt64)], _ messages: Int,
-        _ inFlight: Int, _ counters: ServerCounters, cpu: Double?
+        _ done: [(value: StreamClient.Result, cpuNanoseconds: UInt64)], _ program: String?,
+        _ messages: Int, _ inFlight: Int, _ counters: ServerCounters, cpu: Double?
     ) -> StreamCell {
         var latencies = LatencyRecorder()
         for result in done { latencies.add(result.value.latencies) }
@@ -133,7 +154,7 @@ private final class StreamRun {
         let syncs = counters.grown("fsyncs")
         let clientCPU = done.reduce(0) { $0 + $1.cpuNanoseconds }
         return StreamCell(
-            nodes: nodes, clients: done.count, messages: messages, program: load?.name,
+            nodes: nodes, clients: done.count, messages: messages, program: program,
             inFlight: inFlight, usPerMessage: Double(end - start) / 1_000 / total,
             p50Us: latencies.latencies?.p50Us ?? 0, p99Us: latencies.latencies?.p99Us ?? 0,
             fsyncs: syncs, messagesPerFsync: syncs.map { total / Double(max($0, 1)) },

@@ -26,6 +26,9 @@ struct BenchTopic: ParsableCommand {
     @Option(help: "A program in the topic: an example of 'make modules', or the path of a module.")
     var program: String?
 
+    @Option(name: .customLong("repeat"), help: "Runs of each row, of which the median counts.")
+    var repeats: Int?
+
     @OptionGroup var common: BenchFlags
 
     func run() throws {
@@ -36,6 +39,7 @@ struct BenchTopic: ParsableCommand {
         if let messages { options.messages = messages }
         if let inFlight { options.inFlight = inFlight }
         if let valueBytes { options.valueBytes = valueBytes }
+        if let repeats { options.repeats = repeats }
         options.program = program
         options.quiet = common.quiet
         options.commandLine = CommandLine.arguments
