@@ -181,7 +181,8 @@ if Context.environment["THALWEG_MACRO_TESTS"] != nil {
 
 if hasRaft { package.targets.append(.systemLibrary(name: "CRaft")) }
 
-for target in package.targets
-where !["CThalwegShims", "CWasmtime", "CAllocationCounter", "CRaft", "CLinux"].contains(target.name) {
+// What is written in C, or is the system's.
+let foreign = ["CThalwegShims", "CWasmtime", "CAllocationCounter", "CRaft", "CLinux"]
+for target in package.targets where !foreign.contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + swiftSettings
 }

@@ -149,4 +149,28 @@ import ThalwegWire
             try await client.close()
         }
     }
+
+    /// There is no window to wait for: one message alone is committed by a sync of its own, and those
+    /// that come while one is under way share the next.
+    @Test func messagesThatComeDuringASyncShareTheNext() async throws {
+        try await withServer { server in
+            let client = try await server.connect(.named("c"))
+            let topic = try await client.topic(Stream.definition())
+            let writer = try SessionWriter(server, topic.id, session: StreamSessionTests.session)
+            let syncs = { () async throws in try #require(try await client.status()["fsyncs"]) }
+            var before = try await syncs()
+            for number in UInt64(1)...20 {
+                try writer.send(number, answered: number - 1, ["alone"])
+                #expect(try writer.answer().results.map(\.offset.rawValue) == [number])
+            }
+            #expect(try await syncs() - before >= 20)
+            before = try await syncs()
+            for number in UInt64(21)...2_020 { try writer.send(number, answered: 20, ["together"]) }
+            for number in UInt64(21)...2_020 {
+                #expect(try writer.answer().results.map(\.offset.rawValue) == [number])
+            }
+            #expect(try await syncs() - before <= 500)
+            try await client.close()
+        }
+    }
 }
