@@ -12,7 +12,7 @@ public struct StreamOptions: Hashable, Sendable {
     /// Messages that a client sends before it waits for an answer.
     public var inFlight = 1_024
     /// Runs of each row, of which the median counts: one takes some hundredths of a second.
-    public var repeats = 5
+    public var repeats = 9
     /// Of the row with one client that waits for each answer.
     public var sequentialMessages = 2_000
     /// Bytes of a value.
