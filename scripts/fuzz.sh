@@ -13,7 +13,8 @@ seconds=${1:-60}
 out=${FUZZ_BUILD:-.build/fuzz}
 mkdir -p "$out/module"
 
-flags="-O -sanitize=fuzzer,address -parse-as-library -swift-version 6 -enable-upcoming-feature ExistentialAny
+flags="-O -package-name thalweg -sanitize=fuzzer,address -parse-as-library -swift-version 6
+    -enable-upcoming-feature ExistentialAny
     -enable-upcoming-feature InternalImportsByDefault -enable-upcoming-feature MemberImportVisibility
     -I $out -Xcc -fmodule-map-file=$out/module/module.modulemap"
 
