@@ -8,19 +8,6 @@ import ThalwegWire
 @Suite struct EpochTests {
     private struct Stop: Error {}
 
-    private func keys(_ client: ThalwegClient, _ topic: Topic) async throws -> Set<UInt64> {
-        var keys: Set<UInt64> = []
-        var token: [UInt8] = []
-        repeat {
-            let page = try await client.scan(topic, resumeToken: token)
-            for record in page.records {
-                if case .u64(let key) = record.key { keys.insert(key) }
-            }
-            token = page.nextToken
-        } while !token.isEmpty
-        return keys
-    }
-
     private func put(
         _ client: ThalwegClient, _ topic: Topic, _ keys: some Sequence<UInt64>
     ) async throws {
@@ -49,7 +36,7 @@ import ThalwegWire
             }
             #expect(try await client.status()["entries"] == before + 1)
             let expected = Set<UInt64>([1, 2_001]).union(1_001...2_000)
-            #expect(try await keys(client, topic) == expected)
+            #expect(try await client.keys(topic) == expected)
             // One entry: no reader has seen a part of it.
             let last = try await client.describeTopic("players").lastOffset
             let deliveries = try peer.read(to: last)
@@ -75,7 +62,7 @@ import ThalwegWire
                     throw Stop()
                 }
             }
-            #expect(try await keys(client, topic) == Set(1...50))
+            #expect(try await client.keys(topic) == Set(1...50))
             // By the end of the connection, with writes in it or none.
             for written in [[], [UInt64(9)]] {
                 let lost = try await server.connect(.named("fleet", shared: true))
@@ -89,7 +76,7 @@ import ThalwegWire
             }
             // It is gone once another one of the same source can be opened.
             try await client.epoch(topic) { try await put(client, topic, 1...50) }
-            #expect(try await keys(client, topic) == Set(1...50))
+            #expect(try await client.keys(topic) == Set(1...50))
             try await client.close()
         }
     }
@@ -112,11 +99,11 @@ import ThalwegWire
                 try await put(client, later, [3])
                 made = later
             }
-            #expect(try await keys(client, topics[0]) == Set(1...20))
-            #expect(try await keys(client, topics[1]) == Set(5...30))
-            #expect(try await keys(client, topics[2]) == [1])
-            #expect(try await keys(client, topics[3]).isEmpty)
-            #expect(try await keys(client, try #require(made)) == [3])
+            #expect(try await client.keys(topics[0]) == Set(1...20))
+            #expect(try await client.keys(topics[1]) == Set(5...30))
+            #expect(try await client.keys(topics[2]) == [1])
+            #expect(try await client.keys(topics[3]).isEmpty)
+            #expect(try await client.keys(try #require(made)) == [3])
             try await client.close()
         }
     }
@@ -141,7 +128,7 @@ import ThalwegWire
                 try await put(second, topic, [2, 3])
                 try await second.flush()
             }
-            #expect(try await keys(first, topic) == [2, 3])
+            #expect(try await first.keys(topic) == [2, 3])
             try await first.close()
             try await second.close()
         }
@@ -182,7 +169,7 @@ import ThalwegWire
         }
         let second = try await TestServer.start(first.directory)
         let reader = try await second.connect(.readOnly)
-        #expect(try await keys(reader, try await reader.topic("players")) == Set(1...40))
+        #expect(try await reader.keys(try await reader.topic("players")) == Set(1...40))
         try await reader.close()
         await second.server.stop()
     }

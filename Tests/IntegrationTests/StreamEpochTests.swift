@@ -24,17 +24,6 @@ import ThalwegWire
         try await client.write(&batch)
     }
 
-    private func keys(_ client: ThalwegClient, _ topic: Topic) async throws -> Set<UInt64> {
-        var keys: Set<UInt64> = []
-        var token: [UInt8] = []
-        repeat {
-            let page = try await client.scan(topic, resumeToken: token)
-            for case .u64(let key) in page.records.map(\.key) { keys.insert(key) }
-            token = page.nextToken
-        } while !token.isEmpty
-        return keys
-    }
-
     @Test func whatIsNotAssertedAgainIsRetractedEachByAnEventOfItsOwn() async throws {
         try await withServer { server in
             let client = try await server.connect(.named("fleet"))
@@ -58,7 +47,7 @@ import ThalwegWire
             #expect(offset == Offset(4_002), "what is asserted again is an event like any other")
             #expect(try await client.status()["entries"] == entries + 1)
             let expected = Set<UInt64>([1, 2_001]).union(1_001...2_000)
-            #expect(try await keys(client, topic) == expected)
+            #expect(try await client.keys(topic) == expected)
             #expect(try await client.get(topic, .u64(1))?.sources == [other.source])
 
             let events = try await client.events(topic)
@@ -115,14 +104,14 @@ import ThalwegWire
                     try await fleet.epoch(topic) {
                         try await put(fleet, topic, round * 100..<round * 100 + 400)
                     }
-                    let mine = try await keys(fleet, topic).filter { $0 < 1 << 32 }
+                    let mine = try await fleet.keys(topic).filter { $0 < 1 << 32 }
                     try #require(mine == Set(round * 100..<round * 100 + 400), "round \(round)")
                 }
                 isOver.raise()
                 return try await tasks.reduce(0, +)
             }
             // What the twin wrote since the last epoch began stays; all of the others stays.
-            let left = try await keys(fleet, topic).filter { $0 >= 1 << 32 && $0 < 1 << 40 }
+            let left = try await fleet.keys(topic).filter { $0 >= 1 << 32 && $0 < 1 << 40 }
             #expect(left.count == Int(written))
             let events = try await fleet.events(topic)
             #expect(events.map(\.offset.rawValue) == Array(1...UInt64(events.count)))
@@ -150,10 +139,10 @@ import ThalwegWire
                 try await put(client, topics[1], 5...30)
                 try await client.put(states, .u64(3), row: try Sample.row(states, "s"))
             }
-            #expect(try await keys(client, topics[0]) == Set(1...20))
-            #expect(try await keys(client, topics[1]) == Set(5...30))
-            #expect(try await keys(client, topics[2]).isEmpty)
-            #expect(try await keys(client, states) == [3])
+            #expect(try await client.keys(topics[0]) == Set(1...20))
+            #expect(try await client.keys(topics[1]) == Set(5...30))
+            #expect(try await client.keys(topics[2]).isEmpty)
+            #expect(try await client.keys(states) == [3])
             try await client.close()
         }
     }
@@ -178,10 +167,10 @@ import ThalwegWire
                     try await lost.close()
                 }
             }
-            #expect(try await keys(client, topic) == Set(1...50))
+            #expect(try await client.keys(topic) == Set(1...50))
             // It is gone once another one of the same source can be opened.
             try await client.epoch(topic) { try await put(client, topic, 1...50) }
-            #expect(try await keys(client, topic) == Set(1...50))
+            #expect(try await client.keys(topic) == Set(1...50))
             #expect(try await client.describeTopic(topic.name).lastOffset == Offset(102))
             try await client.close()
         }

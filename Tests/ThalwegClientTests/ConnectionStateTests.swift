@@ -106,8 +106,7 @@ struct ConnectionStateTests {
             #expect(delay.map { range.contains($0) } == true)
             _ = story.tell { $0.reconnectDue() }
         }
-        _ = story.tell { $0.connected() }
-        _ = story.receive(Story.welcome, 1)
+        story.connect()
         let delay = story.loseAndGiveDelay()
         #expect(delay.map { ranges[0].contains($0) } == true)
     }

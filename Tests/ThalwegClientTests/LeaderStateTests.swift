@@ -103,8 +103,7 @@ struct LeaderStateTests {
         let steps = story.receive(ErrorMessage(Self.notLeader("b:2")), 8)
         #expect(steps.prefix(2) == ["disconnect", "state reconnecting 1 not_leader"])
         #expect(story.tell { $0.reconnectDue() } == ["connect b:2"])
-        _ = story.tell { $0.connected() }
-        _ = story.receive(Story.welcome, 1)
+        story.connect()
         #expect(story.sendAll() == ["write 7", "write 8", "write 9"])
         #expect(story.receive(Pong(), 7) == ["finish 7"])
     }
@@ -157,8 +156,7 @@ struct LeaderStateTests {
             #expect(story.sendAll() == ["write 7"])
             #expect(story.receive(ErrorMessage(notYet), 7).first == "disconnect")
             #expect(story.tell { $0.reconnectDue() } == [next])
-            _ = story.tell { $0.connected() }
-            _ = story.receive(Story.welcome, 1)
+            story.connect()
         }
         #expect(story.sendAll() == ["write 7"])
         #expect(story.receive(ErrorMessage(notYet), 7) == ["fail 7 not_yet"])
@@ -166,21 +164,14 @@ struct LeaderStateTests {
 
     @Test func aSubscriptionThatIsAheadOfItsNodeGoesOnAtAnother() {
         var story = Self.ready()
-        _ = story.tell {
-            $0.subscribe(
-                SubscriptionStateTests.token, Subscribe(TopicID(5), from: .start),
-                topicName: "players", keyKind: .u64)
-        }
+        story.subscribe()
         _ = story.receive(Subscribed(subscription: 1, from: .start, tail: Offset(9)), story.lastID)
         _ = story.receiveChanges(1, resume: 9)
-        _ = story.lose()
-        _ = story.tell { $0.reconnectDue() + $0.connected() }
-        _ = story.receive(Story.welcome, 1)
+        _ = story.reconnect()
         let notYet = ThalwegError(.notYet, "offset 9 is not applied yet")
         #expect(story.receive(ErrorMessage(notYet), story.lastID).first == "disconnect")
         #expect(story.tell { $0.reconnectDue() } == ["connect c:3"])
-        _ = story.tell { $0.connected() }
-        _ = story.receive(Story.welcome, 1)
+        story.connect()
         #expect(story.lastSubscribe?.from == .after(Offset(9)))
         _ = story.receive(
             Subscribed(subscription: 2, from: Offset(9), tail: Offset(9)), story.lastID)
@@ -190,16 +181,10 @@ struct LeaderStateTests {
     /// It has all that the node has, for as long as a node is waited for.
     @Test func aSubscriptionWhoseNodeStaysBehindGoesOnAtAnother() {
         var story = Self.ready()
-        _ = story.tell {
-            $0.subscribe(
-                SubscriptionStateTests.token, Subscribe(TopicID(5), from: .start),
-                topicName: "players", keyKind: .u64)
-        }
+        story.subscribe()
         _ = story.receive(Subscribed(subscription: 1, from: .start, tail: Offset(9)), story.lastID)
         _ = story.receiveChanges(1, resume: 4, completeAt: 9)
-        _ = story.lose()
-        _ = story.tell { $0.reconnectDue() + $0.connected() }
-        _ = story.receive(Story.welcome, 1)
+        _ = story.reconnect()
         _ = story.receive(
             Subscribed(subscription: 2, from: Offset(4), tail: Offset(6)), story.lastID)
         #expect(story.receiveChanges(2, resume: 6, completeAt: 9) == ["deliver 1"])
@@ -208,38 +193,26 @@ struct LeaderStateTests {
             lastOffset: Offset(6))
         #expect(story.receive(end, 0).first == "disconnect")
         #expect(story.tell { $0.reconnectDue() } == ["connect c:3"])
-        _ = story.tell { $0.connected() }
-        _ = story.receive(Story.welcome, 1)
+        story.connect()
         #expect(story.lastSubscribe?.from == .after(Offset(6)))
         #expect(story.lastSubscribe?.notBefore == Offset(9))
     }
 
     @Test func aSubscriptionThatOnlyTheLeaderCanServeGoesThere() {
         var story = Self.ready()
-        _ = story.tell {
-            $0.subscribe(
-                SubscriptionStateTests.token, Subscribe(TopicID(5), notBefore: .newest),
-                topicName: "players", keyKind: .u64)
-        }
+        story.subscribe(notBefore: .newest)
         #expect(
             story.receive(ErrorMessage(Self.notLeader("c:3")), story.lastID).first == "disconnect")
         #expect(story.tell { $0.reconnectDue() } == ["connect c:3"])
-        _ = story.tell { $0.connected() }
-        _ = story.receive(Story.welcome, 1)
+        story.connect()
         #expect(story.lastSubscribe?.notBefore == .newest)
     }
 
     @Test func aSubscriptionToATopicThatItsNodeDoesNotKnowYetGoesOnAtAnother() {
         var story = Self.ready()
-        _ = story.tell {
-            $0.subscribe(
-                SubscriptionStateTests.token, Subscribe(TopicID(5), from: .start),
-                topicName: "players", keyKind: .u64)
-        }
+        story.subscribe()
         _ = story.receive(Subscribed(subscription: 1, from: .start, tail: .start), story.lastID)
-        _ = story.lose()
-        _ = story.tell { $0.reconnectDue() + $0.connected() }
-        _ = story.receive(Story.welcome, 1)
+        _ = story.reconnect()
         // The number may be of a topic that was dropped, so it is asked for by name.
         let unknown = ThalwegError(.unknownTopic, "no topic 5")
         #expect(
@@ -247,8 +220,7 @@ struct LeaderStateTests {
         let notYet = ThalwegError(.notYet, "no topic 'players' yet")
         #expect(story.receive(ErrorMessage(notYet), story.lastID).first == "disconnect")
         #expect(story.tell { $0.reconnectDue() } == ["connect c:3"])
-        _ = story.tell { $0.connected() }
-        _ = story.receive(Story.welcome, 1)
+        story.connect()
         #expect(story.lastSubscribe?.topic == TopicID(5))
     }
 

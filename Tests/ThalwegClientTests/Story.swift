@@ -111,9 +111,26 @@ struct Story {
     }
 
     mutating func reconnect() -> [String] {
-        var steps = lose()
-        steps += tell { $0.reconnectDue() + $0.connected() }
-        return steps + receive(Story.welcome, 1)
+        let steps = lose() + tell { $0.reconnectDue() }
+        return steps + connect()
+    }
+
+    /// The connection that was begun shakes hands.
+    @discardableResult
+    mutating func connect() -> [String] {
+        tell { $0.connected() } + receive(Story.welcome, 1)
+    }
+
+    /// Asks for a subscription to topic 5, "players".
+    mutating func subscribe(notBefore: Offset = .start) {
+        _ = tell {
+            $0.subscribe(
+                SubscriptionStateTests.token,
+                Subscribe(TopicID(5), notBefore: notBefore, from: .start),
+                topicName: "players",
+                keyKind: .u64
+            )
+        }
     }
 
     mutating func sendAll() -> [String] {

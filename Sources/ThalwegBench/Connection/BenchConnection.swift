@@ -115,15 +115,23 @@ final class BenchConnection: @unchecked Sendable {
         let number = nextRequest()
         try send(Frame.bytes(GetRequest(topic, keys: keys.map(Key.u64)), requestID: number))
         return try answer(to: number) { frame in
-            guard frame.header.type == .records else {
-                throw ThalwegError(
-                    .invalidFrame,
-                    "a get was answered by frame type \(frame.header.rawType)"
-                )
-            }
-            var cursor = try RecordCursor(records: frame.payload, kind: .u64)
+            var cursor = try Self.records(frame.header, frame.payload)
             return try body(&cursor)
         }
+    }
+
+    /// What a get was answered with; throws where it is something else.
+    static func records(
+        _ header: FrameHeader,
+        _ payload: UnsafeRawBufferPointer
+    ) throws -> RecordCursor {
+        guard header.type == .records else {
+            throw ThalwegError(
+                .invalidFrame,
+                "a get was answered by frame type \(header.rawType)"
+            )
+        }
+        return try RecordCursor(records: payload, kind: .u64)
     }
 
     /// The server's counters by name.

@@ -99,13 +99,16 @@ final class ClusterProcesses {
         }
     }
 
-    /// Where the node that leads serves clients. Throws `not_leader` where none does.
-    func leaderEndpoint() throws(ThalwegError) -> Endpoint {
+    /// The number of the node that leads. Throws `not_leader` where none does.
+    func requiredLeader() throws(ThalwegError) -> Int {
         guard let leader = leader() else {
             throw ThalwegError(.notLeader, "no node leads", advice: "try again")
         }
-        return endpoints[leader]
+        return leader
     }
+
+    /// Where the node that leads serves clients. Throws `not_leader` where none does.
+    func leaderEndpoint() throws(ThalwegError) -> Endpoint { endpoints[try requiredLeader()] }
 
     /// Waits until every node votes and has nearly everything.
     func awaitWhole() throws {

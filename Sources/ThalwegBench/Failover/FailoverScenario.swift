@@ -66,9 +66,7 @@ private final class FailoverRun {
     /// dead. Gives the milliseconds of the wait.
     private func failOver(_ number: Int, _ thread: WorkThread<Void>) throws -> Double {
         try cluster.awaitWhole()
-        guard let leader = cluster.leader() else {
-            throw ThalwegError(.notLeader, "no node leads", advice: "try again")
-        }
+        let leader = try cluster.requiredLeader()
         let all = Array(0..<options.cluster.nodes)
         let victims =
             switch options.victim {

@@ -53,11 +53,7 @@ struct PipelinedReads {
         let patience = monotonicNanoseconds() + 30_000_000_000
         while left > 0 {
             let isOpen = try connection.frames(verifies: true) { header, payload in
-                guard header.type == .records else {
-                    throw ThalwegError(
-                        .invalidFrame, "a get was answered by frame type \(header.rawType)")
-                }
-                var cursor = try RecordCursor(records: payload, kind: .u64)
+                var cursor = try BenchConnection.records(header, payload)
                 if try cursor.next()?.presence != .live { missing += 1 }
                 left -= 1
             }

@@ -19,11 +19,9 @@ public func runRead(_ options: ReadOptions) throws -> ReadReport {
         )
     }
     let everywhere = try Placement.current()
-    let shared = options.spread ? everywhere : everywhere.last
-    return try shared.run {
-        try measureReads(
-            options, shared: shared, others: options.spread ? everywhere : everywhere.others)
-    }
+    let (shared, others) =
+        options.spread ? (everywhere, everywhere) : (everywhere.last, everywhere.others)
+    return try shared.run { try measureReads(options, shared: shared, others: others) }
 }
 
 private func measureReads(
@@ -82,11 +80,11 @@ private func measurePipelined(
     var reads = try PipelinedReads(
         server.endpoint, reader.topic, connections: connections,
         entities: options.load.entities, seed: options.load.seed)
-    let before = server.processID.flatMap { ProcessFigures.cpuNanoseconds(of: $0) }
+    let before = server.cpuNanoseconds
     let start = monotonicNanoseconds()
     let count = try reads.run(until: start + UInt64(options.duration.seconds * 1e9))
     let seconds = Double(monotonicNanoseconds() - start) / 1e9
-    let after = server.processID.flatMap { ProcessFigures.cpuNanoseconds(of: $0) }
+    let after = server.cpuNanoseconds
     reader.errors += reads.errors
     var figures = PipelinedFigures(
         connections: connections, inFlight: PipelinedReads.inFlight,
@@ -205,13 +203,7 @@ private final class PointReader {
         let start = monotonicNanoseconds()
         try connection.send(frame)
         let (isLive, bytes) = try connection.answer(to: number) { frame in
-            guard frame.header.type == .records else {
-                throw ThalwegError(
-                    .invalidFrame,
-                    "a get was answered by frame type \(frame.header.rawType)"
-                )
-            }
-            var cursor = try RecordCursor(records: frame.payload, kind: .u64)
+            var cursor = try BenchConnection.records(frame.header, frame.payload)
             return (try cursor.next()?.presence == .live, FrameHeader.size + frame.payload.count)
         }
         let elapsed = monotonicNanoseconds() - start

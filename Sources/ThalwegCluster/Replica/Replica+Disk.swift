@@ -16,7 +16,7 @@ extension Replica {
         truncateFrom = nil
         var bytes = 0
         let count = unwritten.firstIndex {
-            bytes += $0.payload.count + 64
+            bytes += $0.roomBytes
             return bytes > options.groupBytes
         }
         next.entries = Array(unwritten.prefix(max(count ?? unwritten.count, 1)))

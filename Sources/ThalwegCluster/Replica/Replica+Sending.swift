@@ -7,6 +7,11 @@
 import ThalwegLog
 import ThalwegModel
 
+extension LogEntry {
+    /// What it takes in a message, in a group for the disk and in memory, about.
+    var roomBytes: Int { payload.count + 64 }
+}
+
 /// Entries on their way to a follower.
 struct PeerFlow {
     /// The flow began behind this entry.
@@ -34,7 +39,7 @@ struct PeerFlow {
 
     mutating func sent(_ entries: [LogEntry], time: UInt64) {
         guard let last = entries.last else { preconditionFailure("a message has entries") }
-        let bytes = entries.reduce(0) { $0 + $1.payload.count + 64 }
+        let bytes = entries.reduce(0) { $0 + $1.roomBytes }
         unanswered.append((last.index, bytes))
         unansweredBytes += bytes
         sentThrough = last.index
@@ -176,7 +181,7 @@ extension Replica {
         }
         var (count, bytes) = (0, 0)
         for entry in cache.entries(from: first, through: min(last, cache.lastIndex)) {
-            bytes += entry.payload.count + 64
+            bytes += entry.roomBytes
             if count > 0, bytes > limit { break }
             count += 1
         }

@@ -89,22 +89,23 @@ extension ReplicatedLog {
                 }
             }
         case .snapshotEnded(let point, let failure):
-            let thread = inbox.withLock { state in
-                defer { state.snapshotThread = nil }
-                return state.snapshotThread
-            }
-            thread?.join()
+            join(\.snapshotThread)
             guard let failure else { return try replica.tookSnapshot(point) }
             if failure.code == .syncFailed { throw failure }
         case .restored(let failure):
-            let thread = inbox.withLock { state in
-                defer { state.restoreThread = nil }
-                return state.restoreThread
-            }
-            thread?.join()
+            join(\.restoreThread)
             if let failure { throw failure }
             try replica.hasRestored(clock())
         }
+    }
+
+    /// The thread of a snapshot said that it is done.
+    private func join(_ place: sending WritableKeyPath<Inbox, LogThread?>) {
+        let thread = inbox.withLock { state in
+            defer { state[keyPath: place] = nil }
+            return state[keyPath: place]
+        }
+        thread?.join()
     }
 
     /// Those of an earlier leadership are void: whoever made them was told `follows`.

@@ -3,9 +3,10 @@ public import ThalwegModel
 
 /// The log of a node in a cluster: an entry is committed when a majority has it on its disks.
 ///
-/// Two threads, and one for a snapshot that comes or goes. The *owner* has the replica: it takes what came in (proposals, frames, finished
-/// work), steps, and gives out what follows. The *disk* runs one job at a time, so the owner never
-/// waits for a sync, and what comes in meanwhile is one group: one sync for many entries.
+/// Two threads, and one for a snapshot that comes or goes. The *owner* has the replica: it takes what
+/// came in (proposals, frames, finished work), steps, and gives out what follows. The *disk* runs one
+/// job at a time, so the owner never waits for a sync, and what comes in meanwhile is one group: one
+/// sync for many entries.
 ///
 ///     append ──► inbox ──► owner: replica ──► frames to peers
 ///     frames ──►              │    ▲   └────► committed, leads, follows …

@@ -153,7 +153,7 @@ extension TopicState {
             guard record.isLive else { return 1 }
             var sources: [UInt16] = []
             if let filter, !matches(record, filter, &sources) { return 1 }
-            appendNow(record, table.sources.members(self.sources(record)), into: &writer)
+            append(record, &sources, into: &writer)
             return 1
         }
         var change = try history.change(record.lastChange)
@@ -197,7 +197,7 @@ extension TopicState {
                 let record = table.record(slot)
                 guard record.isLast(offset), record.isLive else { return true }
                 if let filter = query.filter, !matches(record, filter, &sources) { return true }
-                appendNow(record, table.sources.members(self.sources(record)), into: &writer)
+                append(record, &sources, into: &writer)
                 return true
             }
             if let stoppedAt { return TopicState.token(0, stoppedAt) }
@@ -236,15 +236,6 @@ extension TopicState {
                 advice: "send back what the last page gave, with the same offset")
         }
         return (token[0], offset)
-    }
-
-    private func appendNow(
-        _ record: Record, _ sources: [UInt16], into writer: inout RecordsWriter
-    ) {
-        writer.append(
-            .live, key: table.shape.key(record), version: RecordVersion(record.version),
-            offset: Offset(record.lastChange), sources: sources.lazy.map { SourceID($0) },
-            row: table.shape.row(record))
     }
 
     /// The record as `change` found it.

@@ -48,6 +48,14 @@ public struct FeedPosition: Hashable, Sendable {
         FeedPosition(offset: offset, notBefore: notBefore, exactAt: offset, emptyUntil: .start)
     }
 
+    /// What a reader is told that has seen, or was told of, what the topic never had.
+    public static func beyond(_ offset: Offset, newest: Offset) -> ThalwegError {
+        ThalwegError(
+            .tooOld, "offset \(offset) is beyond the topic's newest, \(newest)",
+            advice: "start over from the beginning", limit: newest.rawValue,
+            value: offset.rawValue)
+    }
+
     /// Deletions that the topic has forgotten up to `horizon` leave a gap in what this reader
     /// would hold.
     func isTooOld(horizon: Offset) -> Bool {

@@ -54,10 +54,7 @@ extension Partition {
     ) throws(ThalwegError) {
         let last = box.state.table.changes.last
         guard position.offset.rawValue <= last else {
-            throw ThalwegError(
-                .tooOld, "offset \(position.offset) is beyond the topic's newest, \(last)",
-                advice: "start over from the beginning", limit: last,
-                value: position.offset.rawValue)
+            throw FeedPosition.beyond(position.offset, newest: Offset(last))
         }
         if query.tellsEvery {
             guard box.state.keepsHistory else { throw noHistory }

@@ -60,6 +60,15 @@ extension TopicState {
         guard slot != 0, record.state != RecordState.provisional else {
             return writer.appendAbsent()
         }
+        append(record, &members, into: &writer)
+    }
+
+    /// The record as it is now; a deleted one has no row.
+    ///
+    /// - Parameter members: memory for who asserts it, used again and again.
+    func append(
+        _ record: Record, _ members: inout [UInt16], into writer: inout RecordsWriter
+    ) {
         let isLive = record.isLive
         table.sources.members(sources(record), into: &members)
         writer.append(

@@ -104,16 +104,6 @@ extension TopicState {
     func key(_ slot: UInt32) -> UnsafeRawBufferPointer {
         table.shape.key(table.record(slot))
     }
-
-    private func append(
-        _ record: Record, _ sources: inout [UInt16], into writer: inout RecordsWriter
-    ) {
-        table.sources.members(self.sources(record), into: &sources)
-        writer.append(
-            .live, key: table.shape.key(record), version: RecordVersion(record.version),
-            offset: Offset(record.lastChange), sources: sources.lazy.map { SourceID($0) },
-            row: table.shape.row(record))
-    }
 }
 
 /// The slots of a page's records: a binary heap with the last in order on top.

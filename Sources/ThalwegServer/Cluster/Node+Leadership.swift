@@ -24,7 +24,7 @@ extension Node {
         return receiver
     }
 
-    private var isRoomless: Bool { (log as? ReplicatedLog)?.progress.isRoomless ?? false }
+    private var isRoomless: Bool { replicatedLog?.progress.isRoomless ?? false }
 
     /// The others go on: somebody must be told.
     private func roomChanged(isFull: Bool) {

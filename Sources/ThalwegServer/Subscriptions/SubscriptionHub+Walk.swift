@@ -143,16 +143,8 @@ extension SubscriptionHub {
             end(
                 place,
                 isNewest()
-                    ? SubscriptionHub.beyond(goal, last) : OffsetWaiters.notYet(goal, last))
+                    ? FeedPosition.beyond(goal, newest: last) : OffsetWaiters.notYet(goal, last))
         }
-    }
-
-    /// No node has what the reader says that it was told of.
-    static func beyond(_ offset: Offset, _ last: Offset) -> ThalwegError {
-        ThalwegError(
-            .tooOld, "offset \(offset) is beyond the topic's newest, \(last)",
-            advice: "start over from the beginning", limit: last.rawValue,
-            value: offset.rawValue)
     }
 
     /// The group is at the tail: those who were there before it see what came since.

@@ -85,7 +85,7 @@ final class SubscriptionHub: @unchecked Sendable {
             let tellsEvery = request.deliver == .every
             let notBefore = request.notBefore == .newest ? reading.last : request.notBefore
             guard notBefore <= reading.last || !isNewest() else {
-                throw SubscriptionHub.beyond(notBefore, reading.last)
+                throw FeedPosition.beyond(notBefore, newest: reading.last)
             }
             let filter = try partition.filter(request.topic, request.filter)
             let position: FeedPosition =

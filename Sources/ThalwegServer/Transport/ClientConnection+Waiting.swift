@@ -23,13 +23,12 @@ extension ClientConnection {
         let waiting = partial
         partial = []
         waiting.withUnsafeBytes { received($0) }
-        readOn()
+        readOn(below: node.options.limits.unmergedBytesPerConnection)
     }
 
-    private func readOn() {
-        guard isReadPending, !isWaiting,
-            handedOver <= node.options.limits.unmergedBytesPerConnection
-        else { return }
+    /// Reads where that was put off, and no more than so many bytes wait to be merged elsewhere.
+    private func readOn(below limit: Int) {
+        guard isReadPending, !isWaiting, handedOver <= limit else { return }
         isReadPending = false
         channel?.read()
     }
@@ -93,12 +92,7 @@ extension ClientConnection {
     /// Another loop has merged `count` bytes: reading goes on if it had stopped.
     private func taken(_ count: Int) {
         handedOver -= count
-        if isReadPending, !isWaiting,
-            handedOver <= node.options.limits.unmergedBytesPerConnection / 2
-        {
-            isReadPending = false
-            channel?.read()
-        }
+        readOn(below: node.options.limits.unmergedBytesPerConnection / 2)
     }
 }
 

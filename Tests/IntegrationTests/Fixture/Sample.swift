@@ -28,3 +28,17 @@ enum Sample {
         return try layout.encodePatch([(field: 2, value: .signed(health))])
     }
 }
+
+extension ThalwegClient {
+    /// The keys of all records of a topic, page by page.
+    func keys(_ topic: Topic) async throws -> Set<UInt64> {
+        var keys: Set<UInt64> = []
+        var token: [UInt8] = []
+        repeat {
+            let page = try await scan(topic, resumeToken: token)
+            for case .u64(let key) in page.records.map(\.key) { keys.insert(key) }
+            token = page.nextToken
+        } while !token.isEmpty
+        return keys
+    }
+}
