@@ -157,6 +157,10 @@ public final class ConsensusCore {
         var outputs = ConsensusOutputs()
         switch event {
         case .timeout: try timeout(into: &outputs)
+        case .leaderLost(let stands):
+            guard role == .follower else { break }
+            raft.forgetLeader(isDue: stands)
+            if stands { try timeout(into: &outputs) }
         case .received(let message, let sender): try receive(message, sender, into: &outputs)
         case .submit(let proposals): try submit(proposals, into: &outputs)
         case .change(let members): try change(members, into: &outputs)

@@ -2,6 +2,9 @@
 public enum ConsensusEvent: Sendable {
     /// The deadline that the last outputs named has passed.
     case timeout
+    /// The leader is thought to be gone before the deadline says so. A follower forgets it, and so
+    /// votes for others; it stands for election itself at once if it is to.
+    case leaderLost(stands: Bool)
     case received(ConsensusMessage, from: NodeID)
     /// Payloads to append; a leader only, else `not_leader`.
     case submit([Proposal])

@@ -121,6 +121,13 @@ final class RaftHandle {
         return update
     }
 
+    /// Of a follower: it has no leader any more, and its election timer is at its end if `isDue`.
+    func forgetLeader(isDue: Bool) {
+        precondition(role == .follower, "others have no leader")
+        raft.pointee.follower_state.current_leader.id = 0
+        if isDue { raft.pointee.follower_state.randomized_election_timeout = 0 }
+    }
+
     func persisted(
         _ index: UInt64, _ time: UInt64, _ capacity: UInt16
     ) throws(ThalwegError)

@@ -93,6 +93,8 @@ package final class Replica {
     var flows: [NodeID: PeerFlow] = [:]
     /// A snapshot of another node is being put in the place of the state: nothing is delivered.
     package internal(set) var isRestoring = false
+    /// The leader, since its connection ended and until it is heard of again.
+    var lostLeader: LostLeader?
     /// There is more to deliver than one turn does.
     private var isDeliveryDue = false
 
@@ -151,6 +153,7 @@ package final class Replica {
     package func tick(_ now: UInt64) throws(ThalwegError) {
         time = max(time, now)
         if time >= coreDeadline { try step(.timeout) }
+        try standInTurn()
         if let retryAt, time >= retryAt {
             self.retryAt = nil
             isJobDue = true
@@ -173,6 +176,9 @@ package final class Replica {
             // The state comes in pieces, never by this message.
             if case .install = message { return }
             note(message, from: sender)
+            if case .voteRequest = message, lostLeader != nil {
+                try step(.leaderLost(stands: false))
+            }
             try step(.received(message, from: sender))
             try sendOn(to: sender)
         case .piece(let piece): try take(piece, from: sender)
@@ -185,7 +191,10 @@ package final class Replica {
                 .removedFromCluster, "this node was removed from the cluster",
                 advice: "empty its data directory and add it as a new node")
         }
-        if sender == core.leader { leaderHeardAt = time }
+        if sender == core.leader {
+            leaderHeardAt = time
+            lostLeader = nil
+        }
         if core.membership[sender] != nil { heardAt[sender] = time }
         if isDiskFull { try giveWayForRoom() }
         refreshDeadline()
@@ -345,6 +354,7 @@ package final class Replica {
 
     private func noteLeader() {
         let leader = core.role == .leader ? id : core.leader
+        if lostLeader?.leader != leader { lostLeader = nil }
         // A node that joins hears of its leader before it hears who that is.
         let isNamed = isToldLeaderUnknown && core.membership[leader] != nil
         guard leader != toldLeader || isNamed else { return }
@@ -365,6 +375,7 @@ package final class Replica {
     func refreshDeadline() {
         deadline = coreDeadline
         if let retryAt { deadline = min(deadline, retryAt) }
+        if let turn { deadline = min(deadline, turn) }
         if isDeliveryDue { deadline = min(deadline, time) }
         for transfer in transfers.values { deadline = min(deadline, transfer.resendAt) }
     }

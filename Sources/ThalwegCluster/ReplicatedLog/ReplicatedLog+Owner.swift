@@ -76,6 +76,8 @@ extension ReplicatedLog {
                 return inbox.change { $0.statistics.refusedFrames += 1 }
             }
             try replica.receive(frame.message, from: frame.from, clock())
+        case .lost(let peer):
+            try replica.lost(peer, clock())
         case .jobEnded(let failure):
             try replica.jobEnded(failure, clock())
         case .change(let change, let answer):

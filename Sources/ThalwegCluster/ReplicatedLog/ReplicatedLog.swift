@@ -18,6 +18,7 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
 
     enum Incoming: Sendable {
         case frame([UInt8])
+        case lost(NodeID)
         case jobEnded(ThalwegError?)
         case change(@Sendable (Replica) throws(ThalwegError) -> Void, Answer)
         case snapshotEnded(SnapshotPoint, ThalwegError?)
@@ -124,7 +125,9 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
             }
         }
         if let failure { return receiver.failed(failure) }
-        transport.start { [weak self] frame in self?.received(frame) }
+        transport.start(
+            receive: { [weak self] frame in self?.received(frame) },
+            lost: { [weak self] peer in self?.post(.lost(peer)) })
     }
 
     /// As `append(tag:payload:term:)`, in whatever term this node leads. For callers with nothing

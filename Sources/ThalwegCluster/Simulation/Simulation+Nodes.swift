@@ -47,6 +47,18 @@ extension Simulation {
         report.note(2, node.id.rawValue, now)
         node.stop(losesPower: losesPower)
         forgetWaiters(at: node)
+        // A machine without power says nothing.
+        if !losesPower { endConnections(of: node) }
+    }
+
+    /// Others hear that they are not connected to a node any more, unless they are cut off from it.
+    func endConnections(of node: SimulatedNode, onlyOne: Bool = false) {
+        var others = nodes.filter { $0.id != node.id && !cuts.contains([node.id, $0.id]) }
+        if onlyOne { others = random.pick(others).map { [$0] } ?? [] }
+        for other in others {
+            queue.schedule(
+                .lost(node.id, at: other.id), at: now + random.duration(100...maximumDelay))
+        }
     }
 
     /// A node ended itself.

@@ -47,6 +47,8 @@ extension Simulation {
             try change(leader, .transfer(to: .none))
         case .slow:
             node.slowUntil = now + random.duration(100_000...2_000_000)
+        case .reset:
+            endConnections(of: node, onlyOne: random.once(in: 2))
         }
     }
 

@@ -11,6 +11,8 @@ public final class Simulation {
     enum Action {
         case wake(NodeID, life: Int)
         case message(PeerMessage, from: NodeID, to: NodeID)
+        /// A node hears that a connection of another ended.
+        case lost(NodeID, at: NodeID)
         case disk(NodeID, life: Int)
         case seal(NodeID, life: Int)
         case beat(NodeID, life: Int)
@@ -170,6 +172,11 @@ public final class Simulation {
             report.messages += 1
             try guarding(node) { (replica) throws(ThalwegError) in
                 try replica.receive(message, from: sender, milliseconds)
+            }
+        case .lost(let peer, let id):
+            guard let life = node(id)?.life, let node = running(id, life, action) else { return }
+            try guarding(node) { (replica) throws(ThalwegError) in
+                try replica.lost(peer, milliseconds)
             }
         case .disk(let id, let life):
             guard let node = running(id, life, action) else { return }

@@ -28,4 +28,6 @@ public enum SimulationFault: String, Sendable, CaseIterable {
     case transfer
     /// A node's disk and network become very slow.
     case slow
+    /// Connections of a node that lives end, to one other or to all.
+    case reset
 }

@@ -14,6 +14,7 @@ import ThalwegModel
 
 final class PeerNetwork: PeerTransport {
     typealias Receiver = @Sendable (_ frame: [UInt8]) -> Void
+    typealias Loser = @Sendable (_ peer: NodeID) -> Void
 
     let identity: PeerIdentity
     /// Nil where nodes talk in plain text.
@@ -25,6 +26,7 @@ final class PeerNetwork: PeerTransport {
 
     private struct State {
         var receiver: Receiver?
+        var loser: Loser?
         var links: [NodeID: PeerLink] = [:]
         /// Of nodes that said hello; the members may not name them (yet, or any more).
         var addresses: [NodeID: String] = [:]
@@ -96,8 +98,8 @@ final class PeerNetwork: PeerTransport {
 
     // MARK: The transport
 
-    func start(receive: @escaping Receiver) {
-        state.withLock { $0.receiver = receive }
+    func start(receive: @escaping Receiver, lost: @escaping Loser) {
+        state.withLock { ($0.receiver, $0.loser) = (receive, lost) }
     }
 
     func send(_ frame: [UInt8], to peer: Member) {
@@ -122,7 +124,7 @@ final class PeerNetwork: PeerTransport {
                     let isFirst = !state.isStopped
                     defer {
                         state.isStopped = true
-                        state.receiver = nil
+                        (state.receiver, state.loser) = (nil, nil)
                         state.links = [:]
                     }
                     return (
@@ -172,7 +174,12 @@ final class PeerNetwork: PeerTransport {
     }
 
     func closed(_ channel: any Channel) {
-        state.withLock { $0.accepted[ObjectIdentifier(channel)] = nil }
+        let (node, loser): (NodeID?, Loser?) = state.withLock { state in
+            let node = state.accepted.removeValue(forKey: ObjectIdentifier(channel))?.node
+            let isOnly = !state.accepted.values.contains { $0.node == node }
+            return (isOnly ? node : nil, state.loser)
+        }
+        if let node { loser?(node) }
     }
 
     func received(_ frame: [UInt8]) {

@@ -68,6 +68,10 @@ struct PeerNetworkTests {
                     two.wait({ two.frames.contains(frame) }) { one.network.send(frame, to: there) },
                     "round \(round)")
                 proxy.cutAll()
+                let told = two.lost.wait(untilMilliseconds: TestPeer.now() + 60_000) {
+                    $0.count == round ? $0 : nil
+                }
+                #expect(told?.allSatisfy { $0 == one.id } == true, "round \(round)")
             }
             try #require(one.network.figures[two.id]?.connections ?? 0 >= 5)
         }
@@ -209,6 +213,12 @@ struct PeerNetworkTests {
             #expect(try older.receiveHandshake() == nil)
             try newer.send(two.frame(to: two.id, from: NodeID(5)))
             #expect(two.wait { $0.count == 1 })
+            #expect(two.lost.withLock { $0 } == [], "it is heard over the newer")
+            newer.finishSending()
+            let told = two.lost.wait(untilMilliseconds: TestPeer.now() + 60_000) {
+                $0.isEmpty ? nil : $0
+            }
+            #expect(told == [NodeID(5)])
         }
     }
 

@@ -15,6 +15,8 @@ final class TestPeer: Sendable {
     let network: PeerNetwork
     let log = LogRecorder()
     private let received = Monitor<[[UInt8]]>([])
+    /// The nodes whose connection ended, in order.
+    let lost = Monitor<[NodeID]>([])
 
     var id: NodeID { network.identity.node }
     var member: Member { Member(id, address: network.address) }
@@ -38,9 +40,9 @@ final class TestPeer: Sendable {
                 advertised: advertised, engine: engine, secret: secret,
                 tls: try tls.map { try PeerTLS($0) }, options: options, logger: log.logger)
         }
-        peer.network.start { [received = peer.received] frame in
-            received.change { $0.append(frame) }
-        }
+        peer.network.start(
+            receive: { [received = peer.received] frame in received.change { $0.append(frame) } },
+            lost: { [lost = peer.lost] node in lost.change { $0.append(node) } })
         return peer
     }
 
@@ -81,7 +83,7 @@ final class TestPeer: Sendable {
         return false
     }
 
-    private static func now() -> UInt64 {
+    static func now() -> UInt64 {
         UInt64(ProcessInfo.processInfo.systemUptime * 1_000)
     }
 }
