@@ -12,7 +12,7 @@ public struct TopicMemory: Hashable, Sendable {
     public var tombstones = 0
     /// Pending entries and their rows, the memory of windows that are done included.
     public var windows = 0
-    /// Memory of entries that were applied, kept for the next ones.
+    /// Memory that entries were written in, kept for the next ones.
     public var entries = 0
 
     public init() {}
@@ -26,6 +26,12 @@ extension Partition {
     /// What `topic` takes, part by part; `nil` where there is no such topic.
     public func memory(of topic: TopicID) -> TopicMemory? {
         box(topic)?.state.memory
+    }
+
+    /// To be called now and then: gives back the memory that topics keep for the next writes, where
+    /// there was no window since the last call.
+    public func rest() {
+        for topic in topicIDs { box(topic)?.state.rest() }
     }
 
     /// Takes back the memory of a window's entry, when it is applied and nobody needs it.

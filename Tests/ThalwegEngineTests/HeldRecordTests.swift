@@ -132,6 +132,17 @@ import ThalwegWire
         let few = try #require(partition.memory(of: topic))
         // Three that are idle and the open one, of eight.
         #expect(few.windows * 3 < many.windows * 2, "\(few.windows) of \(many.windows) bytes")
-        #expect(few.entries <= 4 * 4_000 * 120)
+        #expect(few.entries <= 5 * 4_000 * 120)
+        // Nothing is given back in the middle of work, everything when there was none for a while.
+        let late = try window(20)
+        for _ in 0..<3 { partition.rest() }
+        #expect(try #require(partition.memory(of: topic)).windows >= few.windows)
+        try commit(late)
+        for _ in 0..<3 { partition.rest() }
+        let resting = try #require(partition.memory(of: topic))
+        #expect(resting.windows + resting.entries < 10_000, "\(resting)")
+        #expect(resting.records == few.records)
+        try commit(window(21))
+        #expect(try partition.describe(topic).lastOffset.rawValue == 19 * 4_000)
     }
 }

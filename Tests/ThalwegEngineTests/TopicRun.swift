@@ -79,6 +79,7 @@ final class TopicRun {
             try advanceSnapshot()
         case 95:
             now += Int64(random.below(20_000_000))
+            leader.rest()
         case 96:
             if random.once(in: 3) { try alterOne() }
         case 97:

@@ -1,3 +1,4 @@
+import Glibc
 import ThalwegModel
 import ThalwegWire
 
@@ -62,7 +63,7 @@ private final class RecordsRun {
             progress: Progress(quiet: options.quiet),
             phase: "load"
         )
-        let afterLoad = try control.status()
+        let afterLoad = try restingStatus()
         let resident = server.residentBytes
 
         let cpuBefore = server.cpuNanoseconds
@@ -111,6 +112,21 @@ private final class RecordsRun {
             report.serverCpuNsPerOp = Double(cpuAfter - cpuBefore) / Double(random.writes)
         }
         return report
+    }
+
+    /// The server's counters when its memory has not changed for two seconds: windows that nobody
+    /// writes to give theirs back.
+    private func restingStatus() throws -> [String: UInt64] {
+        var last = try control.status()
+        var since = monotonicNanoseconds()
+        let end = since + 30_000_000_000
+        while monotonicNanoseconds() < min(since + 2_000_000_000, end) {
+            usleep(50_000)
+            let now = try control.status()
+            if now["memory_bytes"] != last["memory_bytes"] { since = monotonicNanoseconds() }
+            last = now
+        }
+        return last
     }
 
     private func phase(

@@ -12,7 +12,7 @@ import ThalwegModel
 /// Builds entries in memory that is used again and again.
 struct EntryWriter: ~Copyable {
     private var base: UnsafeMutableRawPointer
-    private var capacity: Int
+    private(set) var capacity: Int
     private(set) var count = 0
 
     init() {

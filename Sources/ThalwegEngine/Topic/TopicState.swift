@@ -58,6 +58,9 @@ struct TopicState: ~Copyable {
     private static let mostIdle = 3
     /// Bytes kept of entries at most: what unusually large windows took is given back.
     private static let mostSpareBytes = 32 << 20
+    /// The open window when `rest` was called last.
+    private var restedAt: UInt64 = 0
+    private var hasRested = false
     var snapshot: SnapshotWalk?
     /// The window of the newest truncation.
     var truncation: UInt64 = 0
@@ -147,7 +150,9 @@ struct TopicState: ~Copyable {
         return bytes
     }
 
-    var spareEntryBytes: Int { spareEntries.reduce(0) { $0 + $1.capacity } }
+    var spareEntryBytes: Int {
+        spareEntries.reduce(writer.capacity + snapshotWriter.capacity) { $0 + $1.capacity }
+    }
 
     var windowBytes: Int {
         (0..<Int(TopicState.ring)).reduce(0) { $0 + allWindows[$1].bytes }
@@ -167,6 +172,22 @@ struct TopicState: ~Copyable {
         idle.append(window(appliedNumber))
         // The last ones are those that are opened again next.
         for number in 0..<max(0, idle.count - TopicState.mostIdle) { idle[number].pointee.shrink() }
+    }
+
+    /// Called now and then: gives back what only the next writes would use, if no window was opened
+    /// since the last call.
+    mutating func rest() {
+        guard restedAt == openNumber else {
+            restedAt = openNumber
+            hasRested = false
+            return
+        }
+        guard !hasRested, isOpenEmpty, inFlight == 0 else { return }
+        hasRested = true
+        for number in 0..<Int(TopicState.ring) { allWindows[number].shrink() }
+        spareEntries = []
+        writer = EntryWriter()
+        if snapshot == nil { snapshotWriter = EntryWriter() }
     }
 
     // MARK: Entries

@@ -19,8 +19,7 @@ struct StateChecks {
 // came to here: who differs stops serving. One topic at a time, and only those that changed.
 extension PartitionLoop {
     func startChecking(every interval: TimeAmount) {
-        loop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [weak self] task in
-            guard let self else { return task.cancel() }
+        loop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [self] _ in
             checkNext()
         }
     }

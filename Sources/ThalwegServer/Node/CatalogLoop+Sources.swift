@@ -179,9 +179,7 @@ extension CatalogLoop {
     func startLiveness() {
         loop.assertInEventLoop()
         loop.scheduleRepeatedTask(initialDelay: .milliseconds(100), delay: .milliseconds(100)) {
-            [weak self] task in
-            guard let self else { return task.cancel() }
-            tick()
+            [self] _ in tick()
         }
     }
 

@@ -1,11 +1,17 @@
-/// How long an entry takes from the log's queue to the table: an average of one entry at a time.
+/// How long an entry takes from the append until it is applied. On the partition's loop.
 struct CommitLatency {
     /// Nanoseconds; each new figure counts for an eighth.
-    private(set) var nanoseconds: Int64 = 0
+    private(set) var mean: Int64 = 0
+    /// How far figures are from the mean, on average; each counts for a quarter.
+    private(set) var deviation: Int64 = 0
     /// Entries appended and applied since the partition's node leads: they come in one order.
     private var appended: UInt64 = 0
     private var applied: UInt64 = 0
     private var watched: (number: UInt64, since: Int64)?
+
+    /// What few take longer than, in nanoseconds: estimated as TCP does its timeouts (RFC 6298), with
+    /// half of its margin.
+    var usual: Int64 { mean + 2 * deviation }
 
     mutating func noteAppended(now: Int64) {
         appended += 1
@@ -15,7 +21,9 @@ struct CommitLatency {
     mutating func noteApplied(now: Int64) {
         applied += 1
         guard let entry = watched, applied >= entry.number else { return }
-        nanoseconds += (now - entry.since - nanoseconds) / 8
+        let error = now - entry.since - mean
+        deviation += (abs(error) - deviation) / 4
+        mean += error / 8
         watched = nil
     }
 

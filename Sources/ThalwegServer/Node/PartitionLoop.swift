@@ -73,7 +73,7 @@ final class PartitionLoop: @unchecked Sendable {
     var programChanges: [TopicID: [(ThalwegError?) -> Void]] = [:]
     var snapshot: SnapshotPump?
     var latency = CommitLatency()
-    private var expirePart = 0
+    var expirePart = 0
     /// Called with each topic that an entry changed.
     var changed: ((Partition.Applied) -> Void)?
     /// Called when this node's state is not the leader's.
@@ -95,10 +95,12 @@ final class PartitionLoop: @unchecked Sendable {
         subscriptions = SubscriptionHub(
             loop: loop, partition: partition, deliveryShare: deliveryShare)
         offsetWaiters = OffsetWaiters(loop: loop, partition: partition)
-        subscriptions.isNewest = { [weak self] in self?.isNewest ?? false }
-        subscriptions.unblocked = { [weak self] topic in
-            self?.seal(topic)
-            self?.truncateIfReady(topic)
+        subscriptions.isNewest = { [unowned self] in isNewest }
+        // The hub is this loop's own. (An object that was once held weakly counts its references by
+        // a longer way for ever.)
+        subscriptions.unblocked = { [unowned self] topic in
+            seal(topic)
+            truncateIfReady(topic)
         }
     }
 
@@ -190,35 +192,15 @@ final class PartitionLoop: @unchecked Sendable {
         isHandingOver = false
     }
 
-    // MARK: Time to live
-
-    /// Looks for records that expired: a sweep of a topic takes about eight seconds, a little at a
-    /// time.
-    func startExpiring() {
-        loop.scheduleRepeatedTask(initialDelay: .milliseconds(250), delay: .milliseconds(250)) {
-            [weak self] task in
-            guard let self else { return task.cancel() }
-            guard leadership.term != nil else { return }
-            for topic in partition.topicIDs where partition.expires(topic) {
-                for step in 0..<8 {
-                    partition.expire(
-                        topic, part: expirePart + step, time: .now, uptime: CatalogLoop.uptime)
-                }
-                startTimer(topic)
-            }
-            expirePart = (expirePart + 8) % 256
-        }
-    }
-
     // MARK: Windows
 
     func startTimer(_ topic: TopicID) {
         guard !timed.contains(topic), let deadline = partition.deadline(topic) else { return }
         timed.insert(topic)
         var wait = max(0, deadline.microseconds - Timestamp.now.microseconds)
-        // Readers at the tail hear of a write a window after it, the log's time included: up to a
-        // quarter of the window goes to the log.
-        if subscriptions.wantsHaste(topic) { wait -= min(latency.nanoseconds / 1_000, wait / 4) }
+        // Readers at the tail hear of a write a window after it, the log's time included: up to half of
+        // the window goes to the log.
+        if subscriptions.wantsHaste(topic) { wait -= min(latency.usual / 1_000, wait / 2) }
         loop.scheduleTask(in: .microseconds(wait)) { [self] in
             timed.remove(topic)
             seal(topic)

@@ -50,10 +50,7 @@ final class SystemTopics: @unchecked Sendable {
         node.catalog.loop.assertInEventLoop()
         node.catalog.loop.scheduleRepeatedTask(
             initialDelay: .seconds(1), delay: .seconds(1)
-        ) { [weak self] task in
-            guard let self else { return task.cancel() }
-            refreshWatched()
-        }
+        ) { [self] _ in refreshWatched() }
     }
 
     /// Looks which of them there are: another node may have made them.
