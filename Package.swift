@@ -110,7 +110,7 @@ let package = Package(
             dependencies: [
                 "CLinux",
                 "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegPrograms", "ThalwegClient",
-                histogram,
+                histogram, nioCore, nioPosix,
             ]),
         .executableTarget(
             name: "thalweg",

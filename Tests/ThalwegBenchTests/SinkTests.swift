@@ -60,7 +60,7 @@ private func withSink(
         }
     }
 
-    @Test(arguments: [Sink.Mode.echo, .blockingEcho])
+    @Test(arguments: [Sink.Mode.echo, .libraryEcho])
     func `an echo sends back what it gets`(_ mode: Sink.Mode) throws {
         try withSink(mode) { sink in
             let socket = try TCPSocket.connect(to: sink.endpoint)

@@ -28,7 +28,7 @@ import Testing
         "ThalwegClient": ["ThalwegModel", "ThalwegWire", "ThalwegTLS", "NIOCore", "NIOPosix"],
         "ThalwegBench": [
             "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegPrograms", "ThalwegClient",
-            "CLinux", "Histogram", "Foundation",
+            "CLinux", "Histogram", "NIOCore", "NIOPosix", "Foundation",
         ],
         "thalweg": [
             "ThalwegModel", "ThalwegWire", "ThalwegLog", "ThalwegServer", "ThalwegClient",

@@ -103,7 +103,7 @@ final class MeasuredServer {
         try ServerProcess(
             executable: runningExecutable(options),
             arguments: ["bench-sink", "--listen", "127.0.0.1:0", "--json-ready"]
-                + (mode == .discard ? [] : [mode == .echo ? "--echo" : "--blocking-echo"]),
+                + (mode == .discard ? [] : [mode == .echo ? "--echo" : "--library-echo"]),
             scratch: FileManager.default.temporaryDirectory
         )
     }

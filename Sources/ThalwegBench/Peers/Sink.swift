@@ -15,8 +15,8 @@ public final class Sink: Sendable {
         case discard
         /// Waits for all its connections at a time, as a server has to.
         case echo
-        /// A thread for each connection, in `recv` or `send`: no echo over TCP answers sooner.
-        case blockingEcho
+        /// The same on the event library that the server has: what of a round trip is the library's.
+        case libraryEcho
     }
 
     private let listener: TCPSocket
@@ -44,27 +44,16 @@ public final class Sink: Sendable {
     public func run() throws(ThalwegError) {
         switch mode {
         case .discard, .echo: try runWaiting()
-        case .blockingEcho: try runBlocking()
+        case .libraryEcho: try runLibraryEcho()
         }
     }
 
-    private func runBlocking() throws(ThalwegError) {
-        var waiting = pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0)
-        while !stopping.load(ordering: .relaxed) {
-            guard retryingInterrupts({ poll(&waiting, 1, 100) }) > 0 else { continue }
-            let socket = try listener.accept()
-            _ = WorkThread("bench-echo") { [self] in
-                let room = UnsafeMutableRawBufferPointer.allocate(
-                    byteCount: 256 << 10,
-                    alignment: 16
-                )
-                defer { room.deallocate() }
-                while let count = try socket.receive(into: room), count > 0 {
-                    readBytes.wrappingAdd(UInt64(count), ordering: .relaxed)
-                    try socket.send(UnsafeRawBufferPointer(rebasing: room[..<count]))
-                }
-            }
+    private func runLibraryEcho() throws(ThalwegError) {
+        let echo = try LibraryEcho(on: listener.descriptor) { [self] count in
+            readBytes.wrappingAdd(UInt64(count), ordering: .relaxed)
         }
+        defer { echo.stop() }
+        while !stopping.load(ordering: .relaxed) { usleep(100_000) }
     }
 
     private func runWaiting() throws(ThalwegError) {

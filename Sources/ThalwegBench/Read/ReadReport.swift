@@ -9,9 +9,9 @@ public struct ReadPhase: Codable, Sendable {
     public var echo: Latencies
     /// p50 of the reads to p50 of the echo.
     public var ratioToEcho: Double
-    /// The same of a server with a thread in `recv` for each connection.
-    public var blockingEcho: Latencies
-    public var ratioToBlockingEcho: Double
+    /// The same of one on the event library that the server has.
+    public var libraryEcho: Latencies
+    public var ratioToLibraryEcho: Double
     /// Reads of a replica in the reader's own process.
     public var replica: Latencies
     public var replicaReadP99Ns: Double
@@ -50,7 +50,7 @@ public struct ReadReport: Report {
     public var readP999Us: Double
     public var echoP50Us: Double
     public var ratioToEcho: Double
-    public var ratioToBlockingEcho: Double
+    public var ratioToLibraryEcho: Double
     public var replicaReadP99Ns: Double
     public var backgroundOpsPerSecond: Double
     public var errors: Int
@@ -65,8 +65,8 @@ public struct ReadReport: Report {
                     "p50 \(Figure.text(read.p50Us, 1)), p99 \(Figure.text(read.p99Us, 1)), "
                         + "p99.9 \(Figure.text(read.p999Us, 1)) µs; echo p50 "
                         + "\(Figure.text(echo.p50Us, 1)) µs, "
-                        + "ratio \(Figure.text(phase.ratioToEcho, 2)), to a blocking one "
-                        + "\(Figure.text(phase.ratioToBlockingEcho, 2)); replica p99 "
+                        + "ratio \(Figure.text(phase.ratioToEcho, 2)), to one on NIO "
+                        + "\(Figure.text(phase.ratioToLibraryEcho, 2)); replica p99 "
                         + "\(Figure.text(phase.replicaReadP99Ns, 0)) ns"
                 )
             )

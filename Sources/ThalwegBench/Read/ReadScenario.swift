@@ -5,8 +5,8 @@ import ThalwegWire
 /// One client reads one record after the other while others write: `thalweg bench read`.
 ///
 /// Closed loop, one request under way. Every 128 reads alternate with 128 round trips of the
-/// same bytes to each of two bare echo servers on the same machine, one that waits for all its
-/// connections and one that blocks in each, and with 128 reads of a replica that follows the topic
+/// same bytes to each of two bare echo servers on the same machine, one that waits with `epoll` and
+/// one on the event library that the server has, and with 128 reads of a replica that follows the topic
 /// in this process, so all see the same noise.
 public func runRead(_ options: ReadOptions) throws -> ReadReport {
     try options.load.check()
@@ -31,9 +31,9 @@ private func measureReads(
     defer { server.stop() }
     let echo = try MeasuredServer.startSink(options.server, mode: .echo)
     defer { echo.stop() }
-    let blockingEcho = try MeasuredServer.startSink(options.server, mode: .blockingEcho)
-    defer { blockingEcho.stop() }
-    let reader = try PointReader(options, server, echo.endpoint, blockingEcho.endpoint)
+    let libraryEcho = try MeasuredServer.startSink(options.server, mode: .libraryEcho)
+    defer { libraryEcho.stop() }
+    let reader = try PointReader(options, server, echo.endpoint, libraryEcho.endpoint)
     let address = server.endpoint.description
     let (client, replica) = try awaiting {
         let client = try await ThalwegClient.connect(
@@ -64,7 +64,7 @@ private func measureReads(
         readP999Us: first.read.p999Us,
         echoP50Us: first.echo.p50Us,
         ratioToEcho: first.ratioToEcho,
-        ratioToBlockingEcho: first.ratioToBlockingEcho,
+        ratioToLibraryEcho: first.ratioToLibraryEcho,
         replicaReadP99Ns: first.replicaReadP99Ns,
         backgroundOpsPerSecond: first.backgroundOpsPerSecond,
         errors: reader.errors
@@ -107,7 +107,7 @@ private final class PointReader {
     private let server: MeasuredServer
     private let connection: BenchConnection
     private let echo: TCPSocket
-    private let blockingEcho: TCPSocket
+    private let libraryEcho: TCPSocket
     let topic: TopicID
     /// The same records in this process.
     var replica: Replica<PlayerRecord>?
@@ -118,13 +118,13 @@ private final class PointReader {
     /// Fills the topic, so that each read finds a record.
     init(
         _ options: ReadOptions, _ server: MeasuredServer, _ echo: Endpoint,
-        _ blockingEcho: Endpoint
+        _ libraryEcho: Endpoint
     ) throws {
         self.options = options
         self.server = server
         connection = try BenchConnection(server.endpoint, claim: .any, name: "bench-reader")
         self.echo = try TCPSocket.connect(to: echo)
-        self.blockingEcho = try TCPSocket.connect(to: blockingEcho)
+        self.libraryEcho = try TCPSocket.connect(to: libraryEcho)
         topic = try connection.createTopic(
             Player.definition(windowMilliseconds: options.windowMilliseconds)
         ).id
@@ -162,19 +162,19 @@ private final class PointReader {
             ? nil
             : try others.run { load.start(.after(options.duration), progress: progress) }
         var (reads, copies) = (LatencyRecorder(), LatencyRecorder())
-        var (echoes, blockingEchoes) = (LatencyRecorder(), LatencyRecorder())
+        var (echoes, libraryEchoes) = (LatencyRecorder(), LatencyRecorder())
         // The first reads find cold caches and are not counted.
         for _ in 0..<200 { _ = try readOnce() }
         while monotonicNanoseconds() < deadline {
             for _ in 0..<128 { reads.record(nanoseconds: try readOnce()) }
             for _ in 0..<128 { echoes.record(nanoseconds: try echoOnce(echo)) }
-            for _ in 0..<128 { blockingEchoes.record(nanoseconds: try echoOnce(blockingEcho)) }
+            for _ in 0..<128 { libraryEchoes.record(nanoseconds: try echoOnce(libraryEcho)) }
             for _ in 0..<128 { copies.record(nanoseconds: readReplica()) }
         }
         let result = try running?.finish(progress: progress, phase: "write")
         errors += result?.errors ?? 0
         guard let read = reads.latencies, let echo = echoes.latencies,
-            let blockingEcho = blockingEchoes.latencies, let copy = copies.latencies
+            let libraryEcho = libraryEchoes.latencies, let copy = copies.latencies
         else {
             throw ThalwegError(
                 .invalidConfiguration,
@@ -188,8 +188,8 @@ private final class PointReader {
             read: read,
             echo: echo,
             ratioToEcho: read.p50Us / echo.p50Us,
-            blockingEcho: blockingEcho,
-            ratioToBlockingEcho: read.p50Us / blockingEcho.p50Us,
+            libraryEcho: libraryEcho,
+            ratioToLibraryEcho: read.p50Us / libraryEcho.p50Us,
             replica: copy,
             replicaReadP99Ns: copy.p99Us * 1_000
         )

@@ -40,10 +40,12 @@ final class Outlet: Sendable {
             return nil
         }
         guard let own else { return }
+        // Wrapped here, where the type is known: the channel would find out by casts.
+        let pipeline = own.channel.pipeline.syncOperations
         if own.flushes {
-            own.channel.writeAndFlush(bytes, promise: nil)
+            pipeline.writeAndFlush(NIOAny(bytes), promise: nil)
         } else {
-            own.channel.write(bytes, promise: nil)
+            pipeline.write(NIOAny(bytes), promise: nil)
         }
     }
 

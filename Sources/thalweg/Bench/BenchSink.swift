@@ -9,10 +9,10 @@ struct BenchSink: ParsableCommand {
     @Option var listen: String
     @Flag var jsonReady = false
     @Flag var echo = false
-    @Flag var blockingEcho = false
+    @Flag var libraryEcho = false
 
     func run() throws {
-        let mode: Sink.Mode = echo ? .echo : blockingEcho ? .blockingEcho : .discard
+        let mode: Sink.Mode = echo ? .echo : libraryEcho ? .libraryEcho : .discard
         try runSink(listen: try Endpoint(parsing: listen), mode: mode) { line in
             if jsonReady { writeLine(line) }
         }
