@@ -32,6 +32,11 @@ public final class Partition {
     var sourceEpochs: [UInt16: UInt64] = [:]
     /// Who makes programs; without, topics have none.
     public var programs: (any TopicPrograms)?
+    /// Marks in the log have states hashed. A recovery leaves it to the next one.
+    public var hashesAtMarks = true
+    /// About how much of a topic is hashed in one go: an entry of the change index or 256 bytes are a
+    /// unit.
+    public var hashUnits = 4_096
 
     /// - Parameter seed: of the hash of keys; the server's secret, and need not be the same on
     ///   every node.

@@ -58,6 +58,8 @@ struct TopicState: ~Copyable {
     private static let mostIdle = 3
     /// Bytes kept of entries at most: what unusually large windows took is given back.
     private static let mostSpareBytes = 32 << 20
+    /// Who goes through the topic as it was; asked for each change.
+    var walks: TopicWalks?
     var snapshot: SnapshotWalk?
     /// The window of the newest truncation.
     var truncation: UInt64 = 0
@@ -82,7 +84,6 @@ struct TopicState: ~Copyable {
     var wallAhead: Int64?
     var inputs: UInt64 = 0
     var staged = StagedWrites()
-    var snapshotWriter = EntryWriter()
 
     /// Windows that may be in flight at once, the open one included.
     static let ring: UInt64 = 8
