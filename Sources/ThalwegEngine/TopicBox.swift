@@ -13,8 +13,10 @@ final class TopicBox {
     var restoredLast: UInt64 = 0
     var restoredHorizon: UInt64 = 0
     var restoredVersionFloor: UInt64 = 0
-    /// What the state came to at the last mark that asked for it.
-    var check: StateCheck?
+    /// What the state comes to at the last mark that asked for it.
+    var check = TopicCheck.none
+    /// What somebody asked for besides.
+    var question: HashWalk?
 
     init(_ state: consuming TopicState) {
         id = state.id

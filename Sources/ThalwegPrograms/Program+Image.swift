@@ -26,7 +26,7 @@ extension Program {
             writer.integer(global.bits)
         }
         writer.integer(UInt64(instance.memoryBytes))
-        forEachPage { place, page in
+        forEachPage(in: 0..<instance.memoryBytes) { place, page in
             writer.integer(UInt64(place))
             writer.raw(page)
         }
@@ -46,11 +46,31 @@ extension Program {
             hash.mix(global.bits)
         }
         hash.mix(UInt64(instance.memoryBytes))
-        forEachPage { place, page in
+        forEachPage(in: 0..<instance.memoryBytes) { place, page in
             hash.mix(UInt64(place))
             hash.mix(words: page)
         }
         return hash.value
+    }
+
+    /// As much of the state as can be copied while others wait: counters, globals, and the pages in use
+    /// among `memoryBytes` of memory. Of a larger memory it is one part, which `choice` says.
+    public func hashedState(_ choice: UInt64, memoryBytes: Int) -> [UInt8] {
+        precondition(memoryBytes > 0 && memoryBytes % Self.pageBytes == 0, "whole pages")
+        var writer = ByteWriter(reserving: 1 << 16)
+        write(counters, &writer)
+        for global in instance.readGlobals() {
+            writer.integer(UInt64(global.kind))
+            writer.integer(global.bits)
+        }
+        writer.integer(UInt64(instance.memoryBytes))
+        let parts = max(1, (instance.memoryBytes + memoryBytes - 1) / memoryBytes)
+        let start = Int(choice % UInt64(parts)) * memoryBytes
+        forEachPage(in: start..<min(start + memoryBytes, instance.memoryBytes)) { place, page in
+            writer.integer(UInt64(place))
+            writer.raw(page)
+        }
+        return writer.bytes
     }
 
     private func write(_ counters: ProgramCounters, _ writer: inout ByteWriter) {
@@ -65,12 +85,16 @@ extension Program {
         }
     }
 
-    /// Gives each page that is not empty, with its dead parts as zeros; its size is 4 KiB.
-    private func forEachPage(_ body: (Int, UnsafeRawBufferPointer) -> Void) {
+    /// Gives each page of a range that is not empty, with its dead parts as zeros; its size is 4 KiB.
+    private func forEachPage(
+        in range: Range<Int>, _ body: (Int, UnsafeRawBufferPointer) -> Void
+    ) {
         let dead = deadRanges()
         withUnsafeTemporaryAllocation(byteCount: Self.pageBytes, alignment: 16) { page in
             guard let target = page.baseAddress else { return }
-            for place in stride(from: 0, to: instance.memoryBytes, by: Self.pageBytes) {
+            for place in stride(
+                from: range.lowerBound, to: range.upperBound, by: Self.pageBytes)
+            {
                 let end = place + Self.pageBytes
                 // Safe: memory is whole pages of 64 KiB; each range is cut to the page.
                 memcpy(target, instance.base + place, Self.pageBytes)

@@ -47,6 +47,52 @@ struct ClusterDivergenceTests {
         }
     }
 
+    /// However large the topic is: it is looked at in slices, and goes on meanwhile.
+    @Test func aBitInALargeTopicIsFound() async throws {
+        try await withCluster { cluster in
+            let writer = try await cluster.client(.named("writer"))
+            let topic = try await writer.topic(
+                TopicDefinition(name: "large", keyKind: .u64, schema: nil))
+            let row = [UInt8](repeating: 1, count: 24)
+            for first in stride(from: UInt64(0), to: 150_000, by: 10_000) {
+                var batch = Batch(topic, acknowledgement: .committed)
+                for key in first..<first + 10_000 { try batch.assert(.u64(key), row: row) }
+                try await writer.write(&batch)
+            }
+            let loaded = try await writer.describeTopic(topic.name).lastOffset
+            #expect(loaded == Offset(150_000))
+            #expect(try await cluster.hashes(topic.name, at: loaded).count == 1)
+            let leader = try await cluster.leader()
+            let server = try cluster.server(leader)
+            let before = try await server.server.comparisons([topic.id])[0]
+            var value = UInt8(1)
+            _ = try await eventually("it is compared while it is written") {
+                value = value &+ 1
+                try await writer.put(topic, .u64(value % 7 == 0 ? 1 : 149_999), row: [value])
+                return try await server.server.comparisons([topic.id])[0] > before + 2 ? true : nil
+            }
+            #expect(cluster.failures.isEmpty, "nobody is accused")
+
+            let follower = try #require(cluster.followers(of: leader).first)
+            let spoiled = try cluster.server(follower)
+            #expect(try await spoiled.server.spoil(topic.id))
+            try await writer.put(topic, .u64(149_999), row: [value &+ 1])
+            #expect(await spoiled.server.waitForFailure().code == .clusterDiverged)
+            #expect(try spoiled.refusal(claim: .readOnly).code == .clusterDiverged)
+            await cluster.stop(follower)
+            #expect(cluster.failures.map(\.code) == [.clusterDiverged])
+            cluster.failures = []
+
+            // Who asks for a hash of a topic that goes is told so, or what it was.
+            let asked = Task { try await writer.hashTopic(topic.name) }
+            try await writer.dropTopic(topic.name)
+            if case .failure(let error) = await asked.result {
+                #expect((error as? ThalwegError)?.code == .unknownTopic)
+            }
+            try await writer.close()
+        }
+    }
+
     /// Every kind of topic, looked at again and again while leaders change: nobody is accused.
     @Test func healthyNodesAreNotAccused() async throws {
         try await withCluster { cluster in

@@ -76,7 +76,7 @@ import ThalwegWire
             }
         }
         #expect(table.bytes <= 2 * full)
-        #expect(Set(table.sessions.keys) == Set(other.sessions.keys))
+        #expect(table.parts.map { Set($0.keys) } == other.parts.map { Set($0.keys) })
     }
 
     @Test func answersThatNobodyTookAreForgottenBehindTheBound() throws {

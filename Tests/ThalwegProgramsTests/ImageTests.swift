@@ -57,6 +57,37 @@ import ThalwegPrograms
         }
     }
 
+    /// What a topic's hash has of a program: all of it, or of a larger memory one part after the other.
+    @Test func theHashedStateSeesEveryChangeInOneOfItsParts() throws {
+        let topic = try TestTopic(TestPrograms.module(.orders))
+        let whole = topic.program.memoryBytes
+        let part = 256 << 10
+        let parts = (whole + part - 1) / part
+        #expect(parts > 4)
+        func copies() -> [[UInt8]] {
+            (0..<parts).map { topic.program.hashedState(UInt64($0 + 7 * parts), memoryBytes: part) }
+        }
+        var before = copies()
+        var wholes: Set<[UInt8]> = [topic.program.hashedState(3, memoryBytes: whole)]
+        for order in ["c", "n", "rno", "t", "a", "M"] {
+            _ = try topic.write("k", order)
+            let after = copies()
+            #expect(zip(before, after).contains { $0 != $1 }, "\(order)")
+            let state = topic.program.hashedState(
+                UInt64(wholes.count), memoryBytes: topic.program.memoryBytes)
+            #expect(wholes.insert(state).inserted, "\(order)")
+            before = after
+        }
+        // The parts together have every page that the whole has.
+        let restored = try TestTopic(
+            TestPrograms.module(.orders), image: topic.program.image(), after: topic)
+        for choice in 0..<UInt64(parts) {
+            #expect(
+                restored.program.hashedState(choice, memoryBytes: part)
+                    == topic.program.hashedState(choice, memoryBytes: part))
+        }
+    }
+
     @Test func anImageOfAnotherModuleIsRefused() throws {
         let image = try Self.used().program.image()
         do throws(ThalwegError) {

@@ -24,8 +24,9 @@ public import ThalwegModel
 
 /// What the node that opens a connection says of itself and of whom it wants.
 public struct PeerHello: Sendable, Hashable {
-    /// The protocol between nodes that this build speaks.
-    public static let version: UInt16 = 1
+    /// What this build speaks with other nodes, the entries of their log included. Since 2 marks ask for
+    /// hashes that are taken in slices.
+    public static let version: UInt16 = 2
 
     public var leastVersion = PeerHello.version
     public var greatestVersion = PeerHello.version

@@ -25,6 +25,8 @@ final class SimulatedMachine {
     var marks = SimulatedMarks()
     var sources = SimulatedSources()
     var expirePart = 0
+    /// The mark at which it has states compared, until it knows its own.
+    var lookInFlight: (number: UInt64, topic: TopicID)?
 
     init() {
         var limits = Limits()
@@ -32,6 +34,7 @@ final class SimulatedMachine {
         limits.historyChunkBytes = 700
         partition = Partition(seed: 1, limits: limits)
         partition.programs = SimulatedPrograms()
+        partition.hashUnits = Simulation.hashUnits
     }
 
     /// The topic of a name, if it is there. A snapshot that was taken while a topic was dropped names
@@ -45,6 +48,7 @@ final class SimulatedMachine {
     func lead(time: Int64) {
         leads = true
         era += 1
+        lookInFlight = nil
         sources.renew(catalog, time: time)
     }
 
@@ -54,6 +58,7 @@ final class SimulatedMachine {
         refused = []
         unsealed = []
         sources = SimulatedSources()
+        lookInFlight = nil
         return partition.stepDown()
     }
 
@@ -77,8 +82,10 @@ final class SimulatedMachine {
     /// What a committed entry did.
     struct Applied {
         var kind: EntryKind
+        var topic = TopicID(0)
         var completions: [Completion] = []
         var mark: LogMark?
+        var divergence: StateDivergence?
         var refusal: ThalwegError?
     }
 
@@ -99,7 +106,9 @@ final class SimulatedMachine {
                 }
                 let applied = try partition.apply(bytes)
                 done.completions = applied.completions
+                done.topic = applied.topic
                 done.mark = applied.mark
+                done.divergence = applied.divergence
                 done.refusal = applied.refusal
                 return done
             }

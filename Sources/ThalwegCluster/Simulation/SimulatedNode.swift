@@ -24,6 +24,10 @@ final class SimulatedNode {
     var sealAt: UInt64?
     /// The next look at sources and records that may be dead.
     var isBeatDue = false
+    /// The next slice of what is being hashed.
+    var isSliceDue = false
+    /// It found its own state to be another than the leader's, and is about to end.
+    var isAccused = false
     var snapshotDue: SnapshotPoint?
     var snapshotWalk: PartitionSnapshot?
     var snapshotBytes = ByteWriter()
@@ -99,6 +103,7 @@ final class SimulatedNode {
         wakeAt = .max
         sealAt = nil
         isBeatDue = false
+        isSliceDue = false
         snapshotDue = nil
         snapshotWalk = nil
         powerCut = nil

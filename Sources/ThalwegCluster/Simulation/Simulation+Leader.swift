@@ -90,7 +90,8 @@ extension Simulation {
         } else {
             for completion in applied.completions { tell(completion) }
         }
-        if let mark = applied.mark {
+        try lookGoesOn(applied, node)
+        if let mark = applied.mark, !mark.wantsHash {
             for done in node.machine.marks.reached(mark.number) { done(true) }
             try sendMark(node)
         }
@@ -158,6 +159,7 @@ extension Simulation {
             }
         }
         report.deaths += machine.sources.settle().count
+        try wantLook(node)
         for topic in machine.partition.topicIDs where machine.partition.expires(topic) {
             for part in 0..<64 {
                 machine.partition.expire(

@@ -93,6 +93,7 @@ extension Simulation {
                 let time = now + random.duration(100...3_000) * slow
                 queue.schedule(.disk(node.id, life: node.life), at: time)
             }
+            guard !node.isAccused else { return stop(node, losesPower: false) }
             let letters = replica.outbox
             replica.outbox = []
             for (to, message) in letters { send(message, from: node, to: to) }

@@ -16,6 +16,8 @@ public final class Simulation {
         case disk(NodeID, life: Int)
         case seal(NodeID, life: Int)
         case beat(NodeID, life: Int)
+        case slice(NodeID, life: Int)
+        case spoil
         case snapshot(NodeID, life: Int)
         case restore(NodeID, life: Int)
         case start(NodeID)
@@ -27,6 +29,8 @@ public final class Simulation {
 
     let options: SimulationOptions
     var random: SeededGeneratorBox
+    /// For what `Simulation+Looks.swift` does.
+    let lookRandom: SeededGeneratorBox
     var nodes: [SimulatedNode] = []
     private(set) var workloads: [any SimulatedWorkload] = []
     var waiters: [UInt64: Waiter] = [:]
@@ -51,6 +55,7 @@ public final class Simulation {
     public init(_ options: SimulationOptions) {
         self.options = options
         random = SeededGeneratorBox(seed: options.seed &* 0x9e37_79b9 &+ 17)
+        lookRandom = SeededGeneratorBox(seed: options.seed &* 0x9e37_79b9 &+ 18)
     }
 
     /// Runs to the end. Throws only where the simulation itself is broken.
@@ -116,6 +121,7 @@ public final class Simulation {
         if options.faults.contains(.duplication) { duplicationPercent = random.below(6) }
         if options.faults.contains(.delay) { maximumDelay = UInt64(1_000 + random.below(60_000)) }
         queue.schedule(.story, at: 100_000)
+        if let time = options.spoilsAtMilliseconds { queue.schedule(.spoil, at: time * 1_000) }
     }
 
     private func makeWorkloads() {
@@ -189,6 +195,12 @@ public final class Simulation {
             guard let node = running(id, life, action) else { return }
             node.isBeatDue = false
             try guarding(node) { [self] (_) throws(ThalwegError) in try beat(node) }
+        case .slice(let id, let life):
+            guard let node = running(id, life, action) else { return }
+            node.isSliceDue = false
+            try guarding(node) { [self] (_) throws(ThalwegError) in try slice(node) }
+        case .spoil:
+            try spoil()
         case .snapshot(let id, let life):
             guard let node = running(id, life, action) else { return }
             try writeSnapshot(node)

@@ -1,3 +1,4 @@
+import ThalwegEngine
 import ThalwegLog
 import ThalwegModel
 
@@ -9,8 +10,12 @@ struct SimulationChecks {
     /// The state after an index.
     private var digests: [UInt64: [TopicID: UInt64]] = [:]
     private var leaders: [UInt64: NodeID] = [:]
-    /// Nodes whose disks were damaged on purpose.
+    /// Nodes whose disks or memories were damaged on purpose.
     var damaged: Set<NodeID> = []
+    /// Whose memory a bit flipped in.
+    var spoiled: NodeID?
+    /// What the first node that looked for a mark came to.
+    private var looks: [UInt64: TopicHash] = [:]
 
     mutating func noteLeader(_ id: NodeID, _ term: UInt64, _ fail: (String) -> Void) {
         if let other = leaders[term], other != id {
@@ -33,6 +38,7 @@ struct SimulationChecks {
     mutating func note(
         digests new: [TopicID: UInt64], after index: UInt64, _ id: NodeID, _ fail: (String) -> Void
     ) {
+        guard id != spoiled else { return }
         // A node that loaded a snapshot of the time when a topic was dropped may not have it.
         for topic in new.keys.sorted() {
             if let known = digests[index]?[topic], known != new[topic] {
@@ -40,6 +46,16 @@ struct SimulationChecks {
             }
         }
         digests[index, default: [:]].merge(new) { known, _ in known }
+    }
+
+    mutating func note(
+        _ look: StateLook, _ topic: TopicID, _ id: NodeID, _ fail: (String) -> Void
+    ) {
+        guard id != spoiled else { return }
+        if let known = looks[look.number], known != look.hash {
+            fail("node \(id) sees another state of topic \(topic) at mark \(look.number)")
+        }
+        looks[look.number] = look.hash
     }
 }
 

@@ -13,6 +13,11 @@ public struct SimulationOptions: Sendable {
     /// cluster for itself.
     public var loads: Set<SimulationLoad>?
 
+    /// Nodes compare their states at marks in the log.
+    public var comparesStates = true
+    /// A bit in the memory of a follower flips then: it must be found at a mark.
+    public var spoilsAtMilliseconds: UInt64?
+
     public init(seed: UInt64) {
         self.seed = seed
     }

@@ -24,6 +24,11 @@ public struct SimulationReport: Sendable {
     public var resets = 0
     /// Operations whose order was found.
     public var ordered = 0
+    /// States of topics that nodes looked at, at marks; and how many while the topic went on.
+    public var looks = 0
+    public var looksOvertaken = 0
+    /// Nodes that found their state to be another than the leader's.
+    public var accused = 0
     /// A digest of everything that happened, in order.
     public var trace: UInt64 = 0xcbf2_9ce4_8422_2325
 

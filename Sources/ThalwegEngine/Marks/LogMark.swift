@@ -1,10 +1,11 @@
 public import ThalwegModel
 
-/// A place in the log, behind everything that was appended before: `u64 number | u8 wants hash`.
+/// A place in the log, behind everything that was appended before: `u64 number | u8 wants hash`, which
+/// is 0 or 2. Older logs have 1 for a hash of another kind, which nobody takes any more.
 public struct LogMark: Hashable, Sendable {
     /// Tells its own node which of its marks this is.
     public let number: UInt64
-    /// Every node that gets here looks what the topic's state comes to.
+    /// Every node that gets here begins to look what the topic's state comes to.
     public let wantsHash: Bool
 
     public init(_ number: UInt64, wantsHash: Bool = false) {
@@ -15,15 +16,15 @@ public struct LogMark: Hashable, Sendable {
     public func entry(_ topic: TopicID, time: Timestamp) -> [UInt8] {
         EntryHeader(kind: .mark, topic: topic, time: time).entry { writer in
             writer.integer(number)
-            writer.integer(UInt8(wantsHash ? 1 : 0))
+            writer.integer(UInt8(wantsHash ? 2 : 0))
         }
     }
 
     init(from reader: inout ByteReader) throws(ThalwegError) {
         number = try reader.integer()
         let flag = try reader.integer(UInt8.self)
-        guard flag <= 1 else { throw TopicState.strangeEntry("a mark with flag \(flag)") }
-        wantsHash = flag == 1
+        guard flag <= 2 else { throw TopicState.strangeEntry("a mark with flag \(flag)") }
+        wantsHash = flag == 2
     }
 }
 
@@ -55,4 +56,10 @@ public struct StateDivergence: Hashable, Sendable {
     public let topic: TopicID
     public let own: UInt64
     public let leaders: UInt64
+
+    init(_ topic: TopicID, _ hashes: (own: UInt64, leaders: UInt64)) {
+        self.topic = topic
+        own = hashes.own
+        leaders = hashes.leaders
+    }
 }

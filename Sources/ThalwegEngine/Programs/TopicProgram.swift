@@ -88,8 +88,18 @@ public protocol TopicProgram: AnyObject {
     func image() -> [UInt8]
     /// The same exactly where the states are the same.
     func stateHash() -> UInt64
+    /// What a hash of the topic has of the state, copied: all that is not memory, and of the memory what
+    /// is in use of at most `ProgramHash.memoryBytes`. Of a larger one it is a part, which `choice` says.
+    func hashedState(_ choice: UInt64) -> [UInt8]
     /// Lines that it logged since they were taken: for people, never state.
     func takeLines() -> [String]
+}
+
+/// What a hash of a topic has of its program.
+public enum ProgramHash {
+    /// Bytes of memory that it looks at, most of them empty in most programs: copying them holds up the
+    /// topic's loop for a millisecond.
+    public static let memoryBytes = 8 << 20
 }
 
 /// Says whether a record that a program wants to put is one of the topic.

@@ -104,40 +104,65 @@ struct SessionTable {
         case unknown
     }
 
-    private(set) var sessions: [UniqueID: Session] = [:]
+    /// Sessions by a part of their identities, or nothing. A snapshot or hash that is taken while
+    /// writes go on holds a copy: what a write then copies is its session's part, not all of them.
+    private(set) var parts: [[UniqueID: Session]] = []
+    private static let partsInAll = 64
     private var uses: UInt64 = 0
 
-    var count: Int { sessions.count }
+    private(set) var count = 0
     private(set) var bytes = 0
+
+    private static func part(of id: UniqueID) -> Int {
+        Int(((id.high ^ id.low) &* 0x9e37_79b9_7f4a_7c15) >> 58)
+    }
+
+    subscript(id: UniqueID) -> Session? {
+        parts.isEmpty ? nil : parts[SessionTable.part(of: id)][id]
+    }
+
+    /// Makes a session known, which was not.
+    private mutating func insert(_ session: Session, _ id: UniqueID) {
+        if parts.isEmpty { parts = Array(repeating: [:], count: SessionTable.partsInAll) }
+        parts[SessionTable.part(of: id)][id] = session
+        count += 1
+        bytes += session.bytes
+    }
 
     /// Judges a batch; a new one is about to be applied, and no other may take its place.
     mutating func begin(_ batch: StreamBatch) -> Judgement {
-        if let place = sessions.index(forKey: batch.session) {
-            return sessions.values[place].begin(batch, &uses)
+        let part = SessionTable.part(of: batch.session)
+        if !parts.isEmpty, let place = parts[part].index(forKey: batch.session) {
+            return parts[part].values[place].begin(batch, &uses)
         }
         guard batch.number == 1 else { return .unknown }
         var session = Session()
         let judgement = session.begin(batch, &uses)
-        bytes += session.bytes
-        sessions[batch.session] = session
+        insert(session, batch.session)
         return judgement
     }
 
     /// A new batch was applied.
     mutating func finish(_ batch: StreamBatch, _ answer: SessionAnswer) {
         // Forgotten since it began, where more sessions than a topic knows are in one entry.
-        guard let place = sessions.index(forKey: batch.session) else { return }
-        bytes += sessions.values[place].finish(batch, answer)
-        if sessions.count > SessionTable.sessions { evict() }
+        let part = SessionTable.part(of: batch.session)
+        guard !parts.isEmpty, let place = parts[part].index(forKey: batch.session) else { return }
+        bytes += parts[part].values[place].finish(batch, answer)
+        if count > SessionTable.sessions { evict() }
     }
 
     /// Forgets the eighth that was used least recently.
     private mutating func evict() {
-        let oldest = sessions.sorted { $0.value.lastUse < $1.value.lastUse }
-        for (id, session) in oldest.prefix(max(1, SessionTable.sessions / 8)) {
-            sessions[id] = nil
+        for (id, session) in inOrderOfUse.prefix(max(1, SessionTable.sessions / 8)) {
+            parts[SessionTable.part(of: id)][id] = nil
+            count -= 1
             bytes -= session.bytes
         }
+    }
+
+    /// Every session, that of the oldest use first.
+    private var inOrderOfUse: [(key: UniqueID, value: Session)] {
+        parts.joined().sorted { $0.value.lastUse < $1.value.lastUse }
     }
 
     // MARK: Snapshots
@@ -147,16 +172,8 @@ struct SessionTable {
     // u64 offset │ u64 version │ u8 has rejection, [u32 code, text]
 
     func encode(into writer: inout ByteWriter) {
-        writer.integer(UInt32(sessions.count))
-        for (id, session) in sessions.sorted(by: { $0.value.lastUse < $1.value.lastUse }) {
-            writer.integer(id.high)
-            writer.integer(id.low)
-            writer.integer(session.next)
-            writer.integer(UInt32(session.kept.count))
-            for answer in session.kept {
-                answer.encode(into: &writer)
-            }
-        }
+        writer.integer(UInt32(count))
+        for (id, session) in inOrderOfUse { session.encode(id, into: &writer) }
     }
 
     init() {}
@@ -171,8 +188,19 @@ struct SessionTable {
             for _ in 0..<(try reader.integer(UInt32.self)) {
                 session.append(try SessionAnswer(from: &reader))
             }
-            bytes += session.bytes
-            sessions[id] = session
+            insert(session, id)
+        }
+    }
+}
+
+extension SessionTable.Session {
+    func encode(_ id: UniqueID, into writer: inout ByteWriter) {
+        writer.integer(id.high)
+        writer.integer(id.low)
+        writer.integer(next)
+        writer.integer(UInt32(kept.count))
+        for answer in kept {
+            answer.encode(into: &writer)
         }
     }
 }

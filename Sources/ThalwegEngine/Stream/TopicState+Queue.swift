@@ -88,7 +88,7 @@ extension TopicState {
 
     /// The number that the next write of a session must have: all before it are applied.
     func nextNumber(_ session: UniqueID) -> UInt64 {
-        sessions.sessions[session]?.next ?? 1
+        sessions[session]?.next ?? 1
     }
 
     var newestOffset: Offset { Offset(table.changes.last) }

@@ -154,9 +154,9 @@ extension TopicState {
         return moved
     }
 
-    /// An exact snapshot is being walked: a record that it has not reached yet is kept as it was.
+    /// Before a change: a walk that has not reached the record takes it as it was.
     @inline(__always) mutating func capture(_ slot: UInt32, keepsOffset: Bool = false) {
-        if let snapshot { capture(slot, for: snapshot, keepsOffset: keepsOffset) }
+        if let walks { capture(slot, for: walks, keepsOffset: keepsOffset) }
     }
 
     mutating func endEntry() {
@@ -174,8 +174,8 @@ extension TopicState {
         table.tidy()
         if !history.isEmpty { history.trim(definition.options.history, now: appliedTime) }
         counters.changes = table.changes.last
-        // A replaced table that a snapshot still reads has sets of its own.
-        if table.sources.wantsSweep, snapshot?.frozen == nil { sweepSources() }
+        // A replaced table that a walk still reads has sets of its own.
+        if table.sources.wantsSweep, walks?.needFrozenTable != true { sweepSources() }
     }
 
     mutating func sweepSources() {

@@ -88,7 +88,7 @@ extension TopicState {
         rehome(from: old)
         tail.forget()
         counters.changes = table.changes.last
-        if let snapshot, snapshot.frozen == nil { snapshot.frozen = FrozenTable(old) }
+        freeze(old)
     }
 
     /// Moves the records that windows behind the truncation hold to the fresh table.
@@ -116,7 +116,7 @@ extension TopicState {
             let entry = window.pointee.entries + index
             let oldSlot = entry.pointee.slot
             let oldRecord = old.record(oldSlot)
-            // A snapshot may still read the old table: its records are held by nobody any more.
+            // A walk may still read the old table: its records are held by nobody any more.
             if self.entry(entry.pointee.previous) == nil {
                 oldRecord.word2 = window.pointee.committed[index]
             }
@@ -135,14 +135,5 @@ extension TopicState {
                 marks[source, default: SlotMarks()].insert(slot)
             }
         }
-    }
-}
-
-/// A table that a truncation has replaced, kept until the snapshot that began before is written.
-final class FrozenTable {
-    var table: Table
-
-    init(_ table: consuming Table) {
-        self.table = table
     }
 }

@@ -61,6 +61,8 @@ struct TopicState: ~Copyable {
     /// The open window when `rest` was called last.
     private var restedAt: UInt64 = 0
     private var hasRested = false
+    /// Who goes through the topic as it was; asked for each change.
+    var walks: TopicWalks?
     var snapshot: SnapshotWalk?
     /// The window of the newest truncation.
     var truncation: UInt64 = 0
@@ -85,7 +87,6 @@ struct TopicState: ~Copyable {
     var wallAhead: Int64?
     var inputs: UInt64 = 0
     var staged = StagedWrites()
-    var snapshotWriter = EntryWriter()
 
     /// Windows that may be in flight at once, the open one included.
     static let ring: UInt64 = 8

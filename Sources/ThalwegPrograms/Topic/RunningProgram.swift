@@ -107,6 +107,9 @@ public final class RunningProgram: TopicProgram {
 
     public func image() -> [UInt8] { program.image() }
     public func stateHash() -> UInt64 { program.stateHash() }
+    public func hashedState(_ choice: UInt64) -> [UInt8] {
+        program.hashedState(choice, memoryBytes: ProgramHash.memoryBytes)
+    }
     public func takeLines() -> [String] { program.takeLines() }
 }
 

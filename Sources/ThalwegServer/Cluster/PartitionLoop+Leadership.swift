@@ -55,6 +55,7 @@ extension PartitionLoop {
         subscriptions.forgetAll()
         stateNumber += 1
         partition.replace(with: twin)
+        hashAnew()
         offsetWaiters.lookAgain()
     }
 }

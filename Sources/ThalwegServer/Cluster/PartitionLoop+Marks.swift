@@ -97,7 +97,7 @@ extension PartitionLoop {
 
     /// A mark was applied, this node's or another's.
     func reached(_ mark: LogMark, _ topic: TopicID) {
-        if mark.wantsHash { return stateWasLookedAt(mark, topic) }
+        if mark.wantsHash { return reachedCheck(mark, topic) }
         for done in marks.reached(mark.number) { done(nil) }
         if leadership.term != nil { sendMark(topic) }
     }

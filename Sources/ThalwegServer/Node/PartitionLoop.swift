@@ -67,6 +67,7 @@ final class PartitionLoop: @unchecked Sendable {
     /// Marks in the log that somebody waits for.
     var marks = Marks()
     var checks = StateChecks()
+    var hashes = TopicHashes()
     /// History files that the snapshot under way does not need.
     var forgottenHistory: [HistoryName] = []
     /// Who waits for a deployment or removal, in the order of their entries.

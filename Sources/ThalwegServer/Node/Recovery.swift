@@ -25,6 +25,8 @@ struct Recovery {
             partition.programs = programs
             partition.historyLibrary = library
             partition.snapshotsHoldHistories = snapshotsHoldHistories
+            // What nodes compared then is done with.
+            partition.hashesAtMarks = false
         }
         self.catalog = catalog
         self.partitions = partitions
@@ -42,6 +44,7 @@ struct Recovery {
             throw error
         }
         try feed.finish()
+        for partition in partitions { partition.hashesAtMarks = true }
         logger.info(
             "state recovered",
             metadata: [

@@ -89,11 +89,13 @@ extension ClientConnection {
     private func hashTopic(_ name: String, _ requestID: UInt32) {
         onTopic(name, requestID) { [self] topic in
             onPartition(topic) { [self] partition in
-                do throws(ThalwegError) {
-                    let hash = try partition.partition.hash(topic)
-                    answer(TopicHashed(offset: hash.offset, hash: hash.hash), requestID)
-                } catch {
-                    refuse(error, requestID)
+                partition.hash(topic) { [self] result in
+                    switch result {
+                    case .success(let hash):
+                        answer(TopicHashed(offset: hash.offset, hash: hash.hash), requestID)
+                    case .failure(let error):
+                        refuse(error, requestID)
+                    }
                 }
             }
         }

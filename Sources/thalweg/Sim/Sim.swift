@@ -72,6 +72,7 @@ struct Sim: ParsableCommand {
                     + "\(report.resent) batches sent again, \(report.repeated) answered again, "
                     + "\(report.deaths) sources lost, \(report.deliveries) deliveries, "
                     + "\(report.resets) started over, \(report.ordered) operations ordered, "
+                    + "\(report.looks) states looked at, "
                     + "trace \(String(report.trace, radix: 16))")
         }
         if broken > 0 { throw ExitCode(1) }

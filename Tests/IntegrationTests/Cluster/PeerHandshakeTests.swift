@@ -88,8 +88,8 @@ struct PeerHandshakeTests {
     @Test("refuses a version that it does not speak")
     func versions() throws {
         var hello = OpeningHandshake(try Self.identity(1), to: NodeID(2)).hello
-        hello.leastVersion = 2
-        hello.greatestVersion = 9
+        hello.leastVersion = PeerHello.version + 1
+        hello.greatestVersion = PeerHello.version + 8
         var accepting = AcceptingHandshake(try Self.identity(2))
         let error = #expect(throws: ThalwegError.self) {
             try accepting.received(.hello(hello))
