@@ -1,11 +1,12 @@
 import Testing
 import ThalwegClient
+import ThalwegCluster
 import ThalwegModel
 import ThalwegServer
 
 /// Another node leads in each place of an epoch: it comes to nothing, or to its end, and the source
 /// opens the next one there.
-@Suite(.serialized) struct ClusterEpochTests {
+@Suite(.serialized, .enabled(if: ConsensusCore.isAvailable)) struct ClusterEpochTests {
     private enum Place: CaseIterable {
         case begun, amongAsserts, asserted, ending
     }

@@ -226,7 +226,44 @@ import ThalwegWire
 }
 
 /// The same on several nodes.
-@Suite(.serialized) struct ClusterPageTests {
+@Suite(.serialized, .enabled(if: ConsensusCore.isAvailable)) struct ClusterPageTests {
+    /// Who names what was written reads it from any node.
+    @Test func readsOfEachKindWaitForWhatWasWritten() async throws {
+        try await withCluster { cluster in
+            let (leader, client) = try await cluster.writer()
+            let topic = try await client.topic(
+                TopicDefinition(name: "values", keyKind: .u64, schema: nil))
+            let first = try await client.put(topic, .u64(1), row: [1]).offset
+            _ = try await cluster.hashes(topic.name, at: first)
+            let behind = try #require(cluster.followers(of: leader).first)
+            cluster.network.isolate(behind)
+            let last = try await client.put(topic, .u64(2), row: [2]).offset
+            let peer = try SubscriptionPeer(try cluster.server(behind))
+            // What it has it says at once.
+            let old = try peer.ask(CountRequest(topic.id))
+            #expect(try old.withUnsafeBytes { try Counted($0) }.count == 1)
+            let get = try peer.send(
+                try GetRequest(topic.id, keys: [.u64(2), .u64(1)], notBefore: last))
+            let scan = try peer.send(
+                ScanRequest(topic.id, order: .key, limit: 10, notBefore: last))
+            let count = try peer.send(CountRequest(topic.id, filter: "key > 1", notBefore: last))
+            _ = try peer.ask(StatusRequest())
+            cluster.network.isolate(behind, false)
+            try peer.answer(to: get).withUnsafeBytes { bytes in
+                var cursor = try RecordCursor(records: bytes, kind: .u64)
+                #expect(cursor.applied == last)
+                while let record = try cursor.next() { #expect(record.presence == .live) }
+            }
+            try peer.answer(to: scan).withUnsafeBytes { bytes in
+                let cursor = try RecordCursor(scanPage: bytes, kind: .u64)
+                #expect(cursor.applied == last && cursor.count == 2)
+            }
+            let counted = try peer.answer(to: count).withUnsafeBytes { try Counted($0) }
+            #expect(counted.applied == last && counted.count == 1)
+            try await client.close()
+        }
+    }
+
     /// A node that has applied less than the page before was made of waits: it does not take its own
     /// end for the topic's.
     @Test func theNextPageComesFromANodeThatIsBehindWhenItHasGotThere() async throws {
