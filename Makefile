@@ -25,7 +25,7 @@ APT_zlib1g-dev := /usr/include/zlib.h
 APT_binutils := /usr/bin/ld
 PACKAGES := git binutils libc6-dev libstdc++-12-dev zlib1g-dev
 
-.PHONY: help packages build release demo demo-cluster test unit crash soak fuzz macros readme smoke bench lint format \
+.PHONY: help packages build release demo demo-cluster test unit crash soak stall fuzz macros readme smoke bench lint format \
 	errors kit programs modules wasmtime raft sim clean
 
 help: ## Lists the targets.
@@ -63,6 +63,9 @@ crash: build modules ## Kills servers under load: 200 rounds for each kind of cr
 
 soak: release ## Loads one server for SECONDS (600), then checks its data directory.
 	THALWEG=$(RELEASE) scripts/soak.sh $${SECONDS_TO_RUN:-600}
+
+stall: build ## Readers stand still for SECONDS_TO_RUN (180) while writers send as fast as the server takes it.
+	THALWEG_STALL_SECONDS=$${SECONDS_TO_RUN:-180} $(SWIFT) test --skip-build --disable-xctest --filter StalledReaderTests
 
 fuzz: packages ## Fuzzes each decoder for SECONDS_EACH (60).
 	scripts/fuzz.sh $${SECONDS_EACH:-60}

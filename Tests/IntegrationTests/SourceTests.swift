@@ -2,6 +2,7 @@ import Testing
 import ThalwegClient
 import ThalwegModel
 import ThalwegServer
+import ThalwegWire
 
 @Suite struct SourceTests {
     @Test func aClaimedSourceIsRefusedToTheSecond() async throws {
@@ -27,6 +28,33 @@ import ThalwegServer
             try await first.close()
             try await second.close()
         }
+    }
+
+    /// Who shares a source does not let in somebody who wants it alone.
+    @Test func aSharedSourceIsRefusedToWhoWantsItAlone() async throws {
+        try await withServer { server in
+            let first = try await server.connect(.named("gps", shared: true))
+            for claim: ClientOptions.Source in [
+                .named("gps"), .number(first.source.rawValue, shared: false),
+            ] {
+                let error = await #expect(throws: ThalwegError.self) {
+                    try await server.connect(claim)
+                }
+                #expect(error?.code == .sourceClaimed)
+            }
+            let second = try await server.connect(.number(first.source.rawValue, shared: true))
+            #expect(second.source == first.source)
+            try await second.close()
+            try await first.close()
+        }
+    }
+
+    @Test func heartbeatsAndDeadlinesAreFifteenAndThirtySecondsUnlessAClientWantsOthers() {
+        let options = ClientOptions(name: "any")
+        #expect(options.heartbeat == .seconds(15) && options.livenessDeadline == .seconds(30))
+        let hello = Hello(clientName: "any", claim: .any)
+        #expect(hello.heartbeatMilliseconds == 15_000)
+        #expect(hello.livenessDeadlineMilliseconds == 30_000)
     }
 
     @Test func aNameKeepsItsNumberOverARestart() async throws {

@@ -106,6 +106,23 @@ import ThalwegModel
         #expect(try failure("in < 3")?.advice == "write `in` in backticks to mean the field")
     }
 
+    @Test func `a prefix is of strings and bytes only`() throws {
+        for (text, kind) in [
+            ("key startsWith \"1\"", KeyKind.u64), ("health < 3 and key startsWith 1", .u64),
+            ("key startsWith \"1\"", .uuid),
+        ] {
+            let error = try #require(try failure(text, keyKind: kind))
+            #expect(error.code == .invalidFilter)
+            let place = text.hasPrefix("key") ? 4 : 19
+            #expect(
+                error.message.contains(
+                    "string or bytes before 'startsWith' at byte \(place), 'key' is \(kind.name)"),
+                "\(error)")
+        }
+        let error = try #require(try failure("key startsWith \"1\"", keyKind: .bytes32))
+        #expect(error.message.contains("at byte 15, found the string"), "\(error)")
+    }
+
     @Test func `a topic of bytes has no fields`() throws {
         let error = try #require(try failure("health < 3", hasSchema: false))
         #expect(error.message.contains("expected 'key' or 'source' at byte 0, found 'health'"))

@@ -88,6 +88,74 @@ import ThalwegModel
         #expect(try !answers(text, schema: schema, [.float(.nan), .float(1)]))
     }
 
+    @Test func `a box may be open, a line, a point or nothing`() throws {
+        let schema = "x: f64, y: f32"
+        func found(_ text: String, _ x: Double, _ y: Double) throws -> Bool {
+            try answers(text, schema: schema, [.float(x), .float(y)])
+        }
+        let most = Double.greatestFiniteMagnitude
+        // All of it, but what is not a number, or beyond all of them.
+        let all = "within(x, y, -1.7976931348623157e308, -3e38, 1.7976931348623157e308, 3e38)"
+        #expect(try found(all, -most, 1))
+        #expect(try found(all, most, -3e38))
+        for (x, y) in [
+            (Double.infinity, 0), (-.infinity, 0), (0, .infinity), (.nan, 0), (0, .nan),
+        ] {
+            #expect(try !found(all, x, y), "\(x), \(y)")
+            #expect(try found("not \(all)", x, y), "\(x), \(y)")
+        }
+        #expect(try found("within(x, y, 1, 2, 1, 2)", 1, 2))
+        #expect(try !found("within(x, y, 1, 2, 1, 2)", 1.0000001, 2))
+        // Edges do not wrap around: from 170 to -170 is nothing.
+        for x in [-180.0, -170, 0, 170, 175, 180] {
+            #expect(try !found("within(x, y, 170, -90, -170, 90)", x, 0), "\(x)")
+        }
+        #expect(
+            try found(
+                "within(x, y, 170, -90, 180, 90) or within(x, y, -180, -90, -170, 90)", 175, 0))
+        // An edge has the precision of its field.
+        #expect(try found("within(x, y, 0, 0, 1, 0.1)", 0, Double(Float(0.1))))
+        #expect(try !found("within(x, y, 0, 0, 0.1, 1)", Double(Float(0.1)), 0))
+    }
+
+    @Test func `the sides of a box may be of any numbers`() throws {
+        let schema = "x: i32, y: u64, z: i16?, p: {a: f32, b: f32}, t: timestamp"
+        let values: [Value] = [
+            .signed(-5), .unsigned(.max), .null, .structure([.float(1), .float(2)]), .signed(1_000),
+        ]
+        #expect(
+            try answers("within(x, y, -5, 0, -5, 18446744073709551615)", schema: schema, values))
+        #expect(
+            try !answers("within(x, y, -4, 0, 0, 18446744073709551615)", schema: schema, values))
+        // What is absent is nowhere.
+        #expect(try !answers("within(x, z, -100, -100, 100, 100)", schema: schema, values))
+        #expect(try answers("within(p.a, p.b, 1, 2, 1, 2)", schema: schema, values))
+        #expect(
+            try answers(
+                "within(t, p.a, \"1970-01-01\", 0, \"1970-01-02\", 1)", schema: schema, values))
+        // The key is a number too.
+        #expect(try answers("within(key, x, 7, -9, 7, 0)", schema: schema, values, key: .u64(7)))
+    }
+
+    @Test func `an empty prefix is that of everything`() throws {
+        for key in ["", "a", "é"] {
+            #expect(
+                try answers(
+                    "key startsWith \"\"", schema: "a: bool", [.bool(true)], key: .string(key)))
+        }
+        let bytes = Key.bytes32([UInt8](repeating: 255, count: 32))
+        #expect(
+            try answers("key startsWith bytes(\"\")", schema: "a: bool", [.bool(true)], key: bytes))
+        let whole = String(repeating: "ff", count: 32)
+        #expect(
+            try answers(
+                "key startsWith bytes(\"\(whole)\")", schema: "a: bool", [.bool(true)], key: bytes))
+        #expect(
+            try !answers(
+                "key startsWith bytes(\"\(whole)ff\")", schema: "a: bool", [.bool(true)], key: bytes
+            ))
+    }
+
     @Test func `members, elements and timestamps`() throws {
         #expect(
             try answers(

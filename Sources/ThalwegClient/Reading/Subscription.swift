@@ -87,6 +87,7 @@ extension ThalwegClient {
     ///   - fields: bit n: field n is wanted; a change of others only is not delivered.
     ///   - pace: deliver at most once in so many windows.
     ///   - policy: what the server does when this reader lags.
+    /// - Throws: `invalid_options` for a pace below 1 or above 65,535; what the server refuses.
     public func subscribe(
         _ topic: Topic,
         notBefore: Offset = .start,
@@ -98,6 +99,11 @@ extension ThalwegClient {
         pace: Int = 1,
         policy: SlowReaderPolicy = .conflate
     ) async throws(ThalwegError) -> Subscription {
+        guard let windows = UInt16(exactly: pace), windows >= 1 else {
+            throw .exceeded(
+                .invalidOptions, "the pace of a subscription in windows", value: pace,
+                limit: Int(UInt16.max), advice: "deliver at most once in 1 to 65,535 windows")
+        }
         let known = try await resolve(topic)
         let kind = known.info.definition.keyKind
         let request = Subscribe(
@@ -107,7 +113,7 @@ extension ThalwegClient {
             deliver: deliver,
             includesPrevious: includePrevious,
             policy: policy,
-            pace: UInt16(clamping: pace),
+            pace: windows,
             filter: filter,
             fields: fields
         )

@@ -32,6 +32,8 @@ public final class Catalog {
     private var plannedTopic: UInt32 = 0
     private var plannedSystemTopics = 0
     private var sources: [SourceID: Source] = [:]
+    /// No number below it is free; 0 where none is.
+    private var lowestFreeSource: UInt16 = 1
     private var sourceNames: [String: SourceID] = [:]
     private var sourceOwners: [UniqueID: SourceID] = [:]
     private let limits: Limits
@@ -64,6 +66,9 @@ public final class Catalog {
     public func topic(_ id: TopicID) -> Topic? {
         names[id].flatMap { topics[$0] }
     }
+
+    /// Numbers below it have come to be, or never will; none is given twice.
+    public var endOfTopics: UInt32 { nextTopic }
 
     public func source(named name: String) -> SourceID? { sourceNames[name] }
 
@@ -195,7 +200,9 @@ public final class Catalog {
         time: Timestamp, isReserved: Bool = false,
         isTaken: (SourceID) -> Bool
     ) throws(ThalwegError) -> (SourceID, [UInt8]) {
-        for number in 1...UInt16.max {
+        // From the top down, or up from the lowest that may be free.
+        let first = isReserved ? 1 : max(lowestFreeSource, 1)
+        for number in first...UInt16.max {
             let id = SourceID(isReserved ? 0 &- number : number)
             guard sources[id] == nil, !isTaken(id) else { continue }
             return (id, entry(Source(id: id, name: name, owner: owner, deadlineMilliseconds), time))
@@ -257,6 +264,8 @@ public final class Catalog {
         case .retractSource:
             let id = SourceID(try reader.integer())
             if let source = sources.removeValue(forKey: id) {
+                let isLower = lowestFreeSource == 0 || id.rawValue < lowestFreeSource
+                if isLower { lowestFreeSource = id.rawValue }
                 sourceNames[source.name] = nil
                 if sourceOwners[source.owner] == id { sourceOwners[source.owner] = nil }
             }
@@ -273,6 +282,9 @@ public final class Catalog {
 
     private func add(_ source: Source) {
         sources[source.id] = source
+        while lowestFreeSource > 0, sources[SourceID(lowestFreeSource)] != nil {
+            lowestFreeSource &+= 1
+        }
         if !source.name.isEmpty { sourceNames[source.name] = source.id }
         if source.owner != UniqueID(high: 0, low: 0) { sourceOwners[source.owner] = source.id }
     }
@@ -322,6 +334,7 @@ public final class Catalog {
         systemTopics = twin.systemTopics
         nextTopic = twin.nextTopic
         sources = twin.sources
+        lowestFreeSource = twin.lowestFreeSource
         sourceNames = twin.sourceNames
         sourceOwners = twin.sourceOwners
     }

@@ -27,6 +27,22 @@ public struct ScanQuery: Sendable {
         self.token = token
         self.limitBytes = limitBytes
     }
+
+    /// Where a page in order of change goes on, as the token of the page before says: only a node that
+    /// has applied as much has such a page.
+    ///
+    /// - Throws: `invalid_frame` where it is no such token.
+    public static func place(ofToken token: [UInt8]) throws(ThalwegError) -> Offset {
+        guard !token.isEmpty else { return .start }
+        guard token.count == 8 else { throw strangeToken(token) }
+        return Offset(token.reversed().reduce(0) { $0 << 8 | UInt64($1) })
+    }
+
+    static func strangeToken(_ token: [UInt8]) -> ThalwegError {
+        ThalwegError(
+            .invalidFrame, "\(token.count) bytes are not a token of this scan",
+            advice: "send back what the last page gave, with the same order")
+    }
 }
 
 extension Partition {
@@ -40,7 +56,8 @@ extension Partition {
     /// Complexity: by change, what is walked, at most 65,536 index entries; by key, all records.
     ///
     /// - Returns: the next page's token; empty where there is no next page.
-    /// - Throws: `unknown_topic`; `invalid_frame` where the token is not one of such a scan.
+    /// - Throws: `unknown_topic`; `invalid_frame` where the token is not one of such a scan; `too_old`
+    ///   where it is of offsets that the topic does not have.
     public func scan(
         _ topic: TopicID, _ query: ScanQuery, into writer: inout RecordsWriter
     ) throws(ThalwegError) -> [UInt8] {

@@ -21,7 +21,10 @@ extension TopicState {
     func scanByChange(
         _ query: ScanQuery, into writer: inout RecordsWriter
     ) throws(ThalwegError) -> [UInt8] {
-        let after = try TopicState.offset(ofToken: query.token)
+        let after = try ScanQuery.place(ofToken: query.token).rawValue
+        guard after <= table.changes.last else {
+            throw FeedPosition.beyond(Offset(after), newest: Offset(table.changes.last))
+        }
         let limit = query.limit == 0 ? Int.max : query.limit
         var sources: [UInt16] = []
         var steps = 0
@@ -42,18 +45,6 @@ extension TopicState {
         }
         guard reached < table.changes.last else { return [] }
         return withUnsafeBytes(of: reached.littleEndian) { Array($0) }
-    }
-
-    private static func offset(ofToken token: [UInt8]) throws(ThalwegError) -> UInt64 {
-        guard !token.isEmpty else { return 0 }
-        guard token.count == 8 else { throw strangeToken(token) }
-        return token.reversed().reduce(0) { $0 << 8 | UInt64($1) }
-    }
-
-    private static func strangeToken(_ token: [UInt8]) -> ThalwegError {
-        ThalwegError(
-            .invalidFrame, "\(token.count) bytes are not a token of this scan",
-            advice: "send back what the last page gave, with the same order")
     }
 
     // MARK: By key
@@ -98,7 +89,7 @@ extension TopicState {
     func checkKeyToken(_ token: [UInt8]) throws(ThalwegError) {
         let kind = table.shape.keyKind
         let isToken = token.withUnsafeBytes { $0.isEmpty || KeyOrder.isKey($0, kind) }
-        guard isToken else { throw TopicState.strangeToken(token) }
+        guard isToken else { throw ScanQuery.strangeToken(token) }
     }
 
     func key(_ slot: UInt32) -> UnsafeRawBufferPointer {

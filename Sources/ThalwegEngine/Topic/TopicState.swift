@@ -152,7 +152,7 @@ struct TopicState: ~Copyable {
     }
 
     var spareEntryBytes: Int {
-        spareEntries.reduce(writer.capacity + snapshotWriter.capacity) { $0 + $1.capacity }
+        spareEntries.reduce(writer.capacity) { $0 + $1.capacity }
     }
 
     var windowBytes: Int {
@@ -188,7 +188,6 @@ struct TopicState: ~Copyable {
         for number in 0..<Int(TopicState.ring) { allWindows[number].shrink() }
         spareEntries = []
         writer = EntryWriter()
-        if snapshot == nil { snapshotWriter = EntryWriter() }
     }
 
     // MARK: Entries

@@ -64,6 +64,7 @@ extension CatalogLoop {
     func replace(with twin: Catalog) {
         loop.assertInEventLoop()
         catalog.replace(with: twin)
+        noteTopics()
         systemTopicsChanged()
     }
 }

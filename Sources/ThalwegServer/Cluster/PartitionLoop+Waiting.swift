@@ -12,8 +12,10 @@ extension PartitionLoop {
         _ offset: Offset, of topic: TopicID, _ body: @escaping (ThalwegError?) -> Void
     ) {
         if offset == .newest { return confirmNewest(topic, body) }
-        // Topics come to be by entries too: who follows may not know yet of one that there is.
-        let mayComeToBe = isReplicated && leadership.term == nil && offset > .start
+        // Topics come to be by entries too: who follows may not know yet of one that there is. But one
+        // that it did know does not come again.
+        let isFollowing = isReplicated && leadership.term == nil
+        let mayComeToBe = isFollowing && offset > .start && !wasDropped(topic)
         offsetWaiters.wait(for: offset, of: topic, mayComeToBe: mayComeToBe, body)
     }
 

@@ -1,6 +1,7 @@
 // The catalog on the node's first event loop: topics and sources are made, found and dropped here.
 import Logging
 import NIOCore
+import Synchronization
 import ThalwegEngine
 import ThalwegLog
 import ThalwegModel
@@ -10,6 +11,8 @@ final class CatalogLoop: @unchecked Sendable {
     let partitions: [PartitionLoop]
     private let log: any NodeLog
     let logger: Logger
+    /// ``Catalog/endOfTopics``, for any loop.
+    private let endOfTopics: Atomic<UInt32>
 
     // On `loop` only:
     let catalog: Catalog
@@ -59,6 +62,18 @@ final class CatalogLoop: @unchecked Sendable {
         self.partitions = partitions
         self.log = log
         self.logger = logger
+        endOfTopics = Atomic(catalog.endOfTopics)
+    }
+
+    /// Whether there was such a topic, which is dropped if it is not there: its number is not given
+    /// again. Callable from any loop; a partition knows of what it says.
+    func hasBeen(_ topic: TopicID) -> Bool {
+        topic.rawValue < endOfTopics.load(ordering: .acquiring)
+    }
+
+    /// Behind every change of the catalog.
+    func noteTopics() {
+        endOfTopics.store(catalog.endOfTopics, ordering: .releasing)
     }
 
     // MARK: Topics
@@ -167,6 +182,7 @@ final class CatalogLoop: @unchecked Sendable {
                 }
             }
             try result.get()
+            noteTopics()
         } catch {
             fatalError("catalog entry \(entry.index) cannot be applied: \(error)")
         }

@@ -22,6 +22,7 @@ struct PartitionFigures: Sendable {
         sum.feeds.notifications += other.notifications
         sum.feeds.frames += other.frames
         sum.feeds.bytes += other.bytes
+        sum.feeds.encodings += other.encodings
         sum.feeds.lagging += other.lagging
         return sum
     }
@@ -67,6 +68,7 @@ extension Node {
             .init("subscriptions", sum.feeds.subscriptions),
             .init("notifications", sum.feeds.notifications),
             .init("feed_frames", sum.feeds.frames), .init("feed_bytes", sum.feeds.bytes),
+            .init("feed_encodings", sum.feeds.encodings),
             .init("lagging", sum.feeds.lagging),
             .init("loops", UInt64(loops.count)),
             .init("leads", leadership.withLock { $0.term } == nil ? 0 : 1),

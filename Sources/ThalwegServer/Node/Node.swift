@@ -81,7 +81,10 @@ final class Node: @unchecked Sendable {
             logger: logger)
         serverID = UniqueID(high: .random(in: 1 ... .max), low: .random(in: 0 ... .max))
         for partition in loops {
-            partition.loop.execute { partition.startChores() }
+            partition.loop.execute { [catalog] in
+                partition.wasDropped = { [unowned catalog] in catalog.hasBeen($0) }
+                partition.startChores()
+            }
             guard let cluster = options.cluster else { continue }
             partition.loop.execute { [self] in
                 partition.diverged = { [unowned self] in diverged($0) }

@@ -48,6 +48,8 @@ extension PartitionLoop {
         case .goesOn:
             loop.execute(again)
         case .waits:
+            // For what is in the open window: whoever ends an epoch does not wait for its timer.
+            if !partition.keepsEveryWrite(topic) { makeUrgent(topic) }
             loop.scheduleTask(in: .milliseconds(2), again)
         case .isDone:
             let next: @Sendable (ThalwegError?) -> Void = { [self] error in

@@ -77,6 +77,8 @@ final class PartitionLoop: @unchecked Sendable {
     var expirePart = 0
     /// Called with each topic that an entry changed.
     var changed: ((Partition.Applied) -> Void)?
+    /// Whether a topic that is not there was dropped, as far as this node knows.
+    var wasDropped: (TopicID) -> Bool = { _ in false }
     /// Called when this node's state is not the leader's.
     var diverged: (StateDivergence) -> Void = { _ in }
     /// The log is kept by several nodes.

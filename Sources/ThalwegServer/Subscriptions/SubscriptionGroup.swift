@@ -60,6 +60,8 @@ struct SubscriptionFigures: Sendable {
     var notifications: UInt64 = 0
     var frames: UInt64 = 0
     var bytes: UInt64 = 0
+    /// Pieces of the change index that were judged and encoded, each for whoever asked the same.
+    var encodings: UInt64 = 0
     /// Subscriptions that are behind: in their bootstrap, resuming, or slow.
     var lagging: UInt64 = 0
 }

@@ -63,6 +63,7 @@ extension SubscriptionHub {
             while !isAtTail, !group.tail.isEmpty {
                 let before = group.position
                 writer.begin(group.topic)
+                figures.encodings += 1
                 let progress = try partition.encodeChanges(
                     group.topic, at: &group.position, query: group.query,
                     limitBytes: SubscriptionHub.frameBytes, into: &writer)

@@ -45,6 +45,7 @@ extension SubscriptionHub {
         _ place: Int, _ group: SubscriptionGroup
     ) throws(ThalwegError) -> FeedProgress {
         writer.begin(group.topic)
+        figures.encodings += 1
         return try partition.encodeChanges(
             group.topic, at: &subscribers[place].position, query: group.query,
             limitBytes: SubscriptionHub.chunkBytes, into: &writer)

@@ -33,7 +33,11 @@ extension ClientConnection {
 
     func scan(_ payload: UnsafeRawBufferPointer, _ requestID: UInt32) throws(ThalwegError) {
         let request = try ScanRequest(payload)
-        when(request.notBefore, of: request.topic, requestID) {
+        // The page before may be another node's, which had applied more.
+        let place =
+            request.order == .change
+            ? try ScanQuery.place(ofToken: request.resumeToken) : Offset.start
+        when(request.notBefore, behind: place, of: request.topic, requestID) {
             [self] partition, _ throws(ThalwegError) in
             let filter = try partition.partition.filter(request.topic, request.filter)
             let query = ScanQuery(
@@ -57,32 +61,39 @@ extension ClientConnection {
 
     /// Calls `body` on the topic's loop when `offset` is applied; what it throws is the answer. The
     /// read is under way for as long as `body`, or what that hands its second argument to, is.
+    ///
+    /// - Parameter place: of the topic's changes, as some node has told: waited for where this one may
+    ///   be behind.
     func when(
-        _ offset: Offset, of topic: TopicID, _ requestID: UInt32,
+        _ offset: Offset, behind place: Offset = .start, of topic: TopicID, _ requestID: UInt32,
         _ body: @escaping @Sendable (PartitionLoop, ReadUnderWay) throws(ThalwegError) -> Void
     ) {
         let read = beginRead()
         if let system = node.system.named(topic) {
             return node.system.freshen(system) { [self] error in
                 if let error { return refuse(error, requestID) }
-                look(offset, of: topic, requestID, read, body)
+                look(offset, place, of: topic, requestID, read, body)
             }
         }
-        look(offset, of: topic, requestID, read, body)
+        look(offset, place, of: topic, requestID, read, body)
     }
 
     private func look(
-        _ offset: Offset, of topic: TopicID, _ requestID: UInt32, _ read: ReadUnderWay,
+        _ offset: Offset, _ place: Offset, of topic: TopicID, _ requestID: UInt32,
+        _ read: ReadUnderWay,
         _ body: @escaping @Sendable (PartitionLoop, ReadUnderWay) throws(ThalwegError) -> Void
     ) {
         let partition = node.partition(topic)
         partition.loop.execute { [self] in
             partition.whenApplied(offset, of: topic) { [self] error in
-                do throws(ThalwegError) {
-                    if let error { throw error }
-                    try body(partition, read)
-                } catch {
-                    refuse(error, requestID)
+                if let error { return refuse(error, requestID) }
+                partition.whenReached(place, of: topic) { [self] error in
+                    do throws(ThalwegError) {
+                        if let error { throw error }
+                        try body(partition, read)
+                    } catch {
+                        refuse(error, requestID)
+                    }
                 }
             }
         }

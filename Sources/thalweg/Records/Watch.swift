@@ -39,6 +39,15 @@ struct Watch: AsyncParsableCommand {
 
     @OptionGroup var access: ServerAccess
 
+    func validate() throws {
+        guard (1...Int(UInt16.max)).contains(pace) else {
+            throw ValidationError("--pace is at least 1 and at most \(UInt16.max).")
+        }
+        guard limit.map({ $0 >= 1 }) ?? true else {
+            throw ValidationError("--limit is at least 1.")
+        }
+    }
+
     func run() async throws {
         let start = try Watch.start(from)
         var options = ClientOptions(name: "thalweg", source: .readOnly)

@@ -5,6 +5,7 @@ import ThalwegWire
 /// A socket that sends whatever bytes a test likes. Blocking; gives up after ten seconds.
 final class RawConnection {
     private let descriptor: Int32
+    private var isEnded = false
 
     init(_ address: String) throws {
         let port = UInt16(address.split(separator: ":").last ?? "") ?? 0
@@ -27,7 +28,7 @@ final class RawConnection {
         }
     }
 
-    deinit { close(descriptor) }
+    deinit { if !isEnded { close(descriptor) } }
 
     func send(_ bytes: [UInt8]) throws {
         var sent = 0
@@ -45,6 +46,20 @@ final class RawConnection {
     /// Says that nothing more will be sent.
     func finishSending() {
         shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    /// Ends the connection now.
+    ///
+    /// - Parameter resets: as abruptly as a machine that fails: what the other side has not read is
+    ///   gone.
+    func end(resets: Bool) {
+        if resets {
+            var now = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(
+                descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
+        }
+        close(descriptor)
+        isEnded = true
     }
 
     /// The next frame; nil where the connection was closed.
