@@ -119,4 +119,13 @@ struct SimulationTests {
         #expect(first.messages == second.messages)
         #expect(try Self.run(8).trace != first.trace)
     }
+
+    @Test(arguments: [100, 2_000])
+    func aRunMayEndAfterSoManySteps(steps: Int) throws {
+        let cut = try Self.run(7) { $0.steps = steps }
+        #expect(cut.failures == [])
+        let whole = try Self.run(7)
+        // The calm has steps too.
+        #expect(cut.steps > steps && cut.steps < whole.steps)
+    }
 }

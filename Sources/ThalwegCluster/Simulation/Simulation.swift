@@ -61,8 +61,8 @@ public final class Simulation {
     /// Runs to the end. Throws only where the simulation itself is broken.
     public func run() throws(ThalwegError) -> SimulationReport {
         try setUp()
-        let end = options.milliseconds * 1_000
-        try runActions(until: end)
+        try runActions(until: options.milliseconds * 1_000, steps: options.steps ?? .max)
+        let end = now
         try beginCalm()
         let calm = options.calmMilliseconds * 1_000
         let before = report.acknowledged
@@ -148,9 +148,10 @@ public final class Simulation {
 
     var milliseconds: UInt64 { now / 1_000 }
 
-    /// Until `end`, or until something is so, which is looked at every 20 ms.
+    /// Until `end`, or until as many actions were performed in all, or until something is so, which
+    /// is looked at every 20 ms.
     private func runActions(
-        until end: UInt64, or isDone: (() throws(ThalwegError) -> Bool)? = nil
+        until end: UInt64, steps: Int = .max, or isDone: (() throws(ThalwegError) -> Bool)? = nil
     ) throws(ThalwegError) {
         var look = now
         while let time = queue.nextTime, time <= end, report.failures.isEmpty,
@@ -158,6 +159,8 @@ public final class Simulation {
         {
             now = time
             try perform(action)
+            report.steps += 1
+            if report.steps >= steps { return }
             guard let isDone, now >= look else { continue }
             look = now + 20_000
             if try isDone() { return }

@@ -5,6 +5,9 @@ public struct SimulationOptions: Sendable {
     public var nodes = 3
     /// Virtual time with faults.
     public var milliseconds: UInt64 = 10_000
+    /// The time with faults ends after so many steps, if that is sooner: whatever happens to a node
+    /// or a client is one.
+    public var steps: Int?
     /// At most so long takes the calm that follows, in which writes must go on and then everything
     /// come to rest.
     public var calmMilliseconds: UInt64 = 9_000

@@ -3,6 +3,8 @@ public struct SimulationReport: Sendable {
     /// Promises that were broken, with the virtual time; empty if all is well.
     public var failures: [String] = []
     public var loads: [SimulationLoad] = []
+    /// Messages that arrived, timers that fired, syncs that ended…
+    public var steps = 0
     public var entries: UInt64 = 0
     public var acknowledged = 0
     public var unknown = 0

@@ -22,6 +22,13 @@ struct Sim: ParsableCommand {
     @Option(help: "Milliseconds of virtual time with faults; a calm of up to 9 s follows.")
     var milliseconds: UInt64 = 10_000
 
+    @Option(
+        help: """
+            Ends the time with faults after so many steps, if that is sooner: a message that arrives, a \
+            timer, a sync, a client's turn.
+            """)
+    var steps: Int?
+
     @Option(help: "Faults, comma-separated, or 'all'.")
     var faults = "all"
 
@@ -32,6 +39,7 @@ struct Sim: ParsableCommand {
         guard (1...7).contains(nodes ?? 1) else {
             throw ValidationError("a cluster is founded by 1–7 nodes")
         }
+        guard steps ?? 1 >= 1 else { throw ValidationError("--steps is 1 or more") }
         _ = try Self.chosen(faults, "fault") as Set<SimulationFault>
         _ = try loads.map { try Self.chosen($0, "load") as Set<SimulationLoad> }
     }
@@ -56,6 +64,7 @@ struct Sim: ParsableCommand {
             var options = SimulationOptions(seed: seed)
             options.nodes = nodes ?? 1 + Int(seed % 5)
             options.milliseconds = milliseconds
+            options.steps = steps
             options.faults = try Self.chosen(faults, "fault")
             options.loads = try loads.map { try Self.chosen($0, "load") }
             let report = try Simulation(options).run()
@@ -64,7 +73,7 @@ struct Sim: ParsableCommand {
             writeLine(
                 "seed \(seed): \(options.nodes) founders, "
                     + "\(report.loads.map(\.rawValue).joined(separator: "+")), "
-                    + "\(report.entries) entries, "
+                    + "\(report.steps) steps, \(report.entries) entries, "
                     + "\(report.acknowledged) writes acknowledged, \(report.unknown) unknown, "
                     + "\(report.leaders) leaders, \(report.restarts) starts, "
                     + "\(report.installs) snapshots sent, "
