@@ -8,17 +8,47 @@ import ThalwegWire
 struct SubscriptionStateTests {
     static let token = SubscriptionToken(rawValue: 1)
 
-    static func open(from start: SubscriptionStart = .start) -> Story {
+    static func open(
+        from start: SubscriptionStart = .start, policy: SlowReaderPolicy = .conflate
+    ) -> Story {
         var story = Story.ready()
         _ = story.tell {
             $0.subscribe(
                 token,
-                Subscribe(TopicID(5), from: start),
+                Subscribe(TopicID(5), from: start, policy: policy),
                 topicName: "players",
                 keyKind: .u64
             )
         }
         return story
+    }
+
+    /// What becomes of a reader that takes nothing while the client has to read on is what it asked
+    /// for.
+    @Test func aReaderThatIsFullIsTreatedAsItAskedFor() {
+        for policy in SlowReaderPolicy.allCases {
+            var story = Self.open(policy: policy)
+            let open = Subscribed(subscription: 77, from: .start, tail: Offset(9))
+            _ = story.receive(open, story.lastID)
+            _ = story.receiveChanges(77, resume: 4)
+            let parked = story.tell { $0.park(Self.token) }
+            switch policy {
+            case .conflate:
+                #expect(parked.count == 1 && parked[0].hasPrefix("send unsubscribe"), "\(parked)")
+                #expect(story.receiveChanges(77, resume: 5) == [], "thrown away")
+                let again = story.tell { $0.unpark(Self.token) }
+                #expect(again.count == 1 && again[0].hasPrefix("send subscribe"), "\(again)")
+                #expect(story.lastSubscribe?.from == .after(Offset(4)), "and asked for again")
+            case .disconnect:
+                #expect(parked.contains { $0.hasPrefix("send unsubscribe") }, "\(parked)")
+                #expect(parked.last?.hasPrefix("ended 1") == true, "\(parked)")
+                #expect(parked.last?.contains("slow_reader") == true, "\(parked)")
+                #expect(story.tell { $0.unpark(Self.token) } == [])
+            case .block:
+                #expect(parked == [], "the topic waits for it on")
+                #expect(story.receiveChanges(77, resume: 5) == ["deliver 1"])
+            }
+        }
     }
 
     @Test func deliveriesAreRoutedByTheServersNumber() {

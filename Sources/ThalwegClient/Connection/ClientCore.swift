@@ -183,10 +183,13 @@ final class ClientCore: @unchecked Sendable {
 
     /// Reading stops while a subscription's buffer is full. But whoever waits for an answer may be
     /// the very task that has to empty the buffer, so then it goes on; a subscription that is full
-    /// four times over is parked meanwhile.
+    /// four times over is parked meanwhile, unless its topic is to wait: then nothing is read.
     var mayRead: Bool {
-        guard completions.isEmpty else { return true }
-        return feeds.values.allSatisfy { $0.bufferedBytes < options.subscriptionBufferBytes }
+        let limit = options.subscriptionBufferBytes
+        guard !completions.isEmpty else {
+            return feeds.values.allSatisfy { $0.bufferedBytes < limit }
+        }
+        return feeds.values.allSatisfy { !$0.isBlocking || $0.bufferedBytes < 4 * limit }
     }
 
     func channelDidOpen() { perform(state.connected()) }

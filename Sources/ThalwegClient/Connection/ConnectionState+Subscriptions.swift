@@ -58,16 +58,29 @@ extension ConnectionState {
     }
 
     /// The reader's buffer is full, and reading must go on for others: what is on its way is thrown
-    /// away, and ``unpark(_:)`` asks for it again, behind the last delivery that was kept.
+    /// away, and ``unpark(_:)`` asks for it again, behind the last delivery that was kept. But one
+    /// that wants to be ended when it is slow is ended, and one that holds its topic up does so on.
     mutating func park(_ token: SubscriptionToken) -> [ConnectionAction] {
         guard var subscription = subscriptions[token], let number = subscription.number else {
             return []
+        }
+        switch subscription.request.policy {
+        case .conflate: break
+        case .block: return []
+        case .disconnect:
+            return unsubscribe(token) + [.ended(token, ConnectionState.slowReader)]
         }
         subscription.isParked = true
         subscription.number = nil
         subscriptions[token] = subscription
         subscriptionsByNumber[number] = nil
         return phase == .ready ? unsubscribe(number: number) : []
+    }
+
+    private static var slowReader: ThalwegError {
+        ThalwegError(
+            .slowReader, "the reader does not take what its client was sent",
+            advice: "read faster, ask for less, or let the server conflate")
     }
 
     /// The reader has room again.

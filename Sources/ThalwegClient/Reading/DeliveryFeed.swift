@@ -13,12 +13,17 @@ final class DeliveryFeed: Sendable {
 
     let token: SubscriptionToken
     let keyKind: KeyKind
+    /// The topic waits for this reader.
+    let isBlocking: Bool
     private let limit: Int
     private let content = Mutex(Content())
 
-    init(_ token: SubscriptionToken, keyKind: KeyKind, limit: Int) {
+    init(
+        _ token: SubscriptionToken, keyKind: KeyKind, limit: Int, isBlocking: Bool = false
+    ) {
         self.token = token
         self.keyKind = keyKind
+        self.isBlocking = isBlocking
         self.limit = limit
     }
 

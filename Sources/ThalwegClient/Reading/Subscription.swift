@@ -120,7 +120,8 @@ extension ThalwegClient {
         let feed = DeliveryFeed(
             core.nextSubscriptionToken(),
             keyKind: kind,
-            limit: core.options.subscriptionBufferBytes
+            limit: core.options.subscriptionBufferBytes,
+            isBlocking: policy == .block
         )
         let answer = try await core.open(
             request,

@@ -198,7 +198,12 @@ final class PartitionLoop: @unchecked Sendable {
     // MARK: Windows
 
     func startTimer(_ topic: TopicID) {
-        guard !timed.contains(topic), let deadline = partition.deadline(topic) else { return }
+        guard !timed.contains(topic) else { return }
+        guard let deadline = partition.deadline(topic) else {
+            // Without a window what was queued, by whomever, goes as soon as the log can take it.
+            if partition.keepsEveryWrite(topic) { makeUrgent(topic) }
+            return
+        }
         timed.insert(topic)
         var wait = max(0, deadline.microseconds - Timestamp.now.microseconds)
         // Readers at the tail hear of a write a window after it, the log's time included: up to half of
