@@ -37,12 +37,13 @@ final class HashWalk: TopicWalk {
 
     /// What was so when it began, and then what each stage came to.
     private var mixer: StateMixer
-    private var sum: UInt64 = 0
-    private var count: UInt64 = 0
+    // Touched for each record by the topic's loop alone: see `Partition.topics`.
+    @exclusivity(unchecked) private var sum: UInt64 = 0
+    @exclusivity(unchecked) private var count: UInt64 = 0
     private var sessions: SessionHash?
     private var program: ArraySlice<UInt8>
-    private var units = 0
-    private var members: [UInt16] = []
+    @exclusivity(unchecked) private var units = 0
+    @exclusivity(unchecked) private var members: [UInt16] = []
     private(set) var result: TopicHash?
 
     init(_ state: borrowing TopicState) {

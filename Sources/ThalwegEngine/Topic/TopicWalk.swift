@@ -23,11 +23,11 @@ import ThalwegModel
 /// Where a walk has got to; what it takes is for who inherits from it.
 class TopicWalk {
     /// Every live entry up to here is taken.
-    final fileprivate(set) var position: UInt64 = 0
+    @exclusivity(unchecked) final fileprivate(set) var position: UInt64 = 0
     final let end: UInt64
     /// Records taken at a change of membership: they keep their offset, so the walk meets them
     /// again.
-    final fileprivate var keptOffsets: Set<UInt64> = []
+    @exclusivity(unchecked) final fileprivate var keptOffsets: Set<UInt64> = []
     /// The table that the walk is of, where a truncation has replaced it since.
     final var frozen: FrozenTable?
 
