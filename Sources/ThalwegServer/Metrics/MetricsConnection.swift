@@ -85,7 +85,8 @@ final class MetricsConnection: ChannelInboundHandler {
     }
 
     private func answer(_ head: HTTPRequestHead) {
-        startTimer()
+        // The answer is there in time by itself.
+        timer?.cancel()
         let isLast = !head.isKeepAlive || head.version.minor == 0
         guard head.version.minor == 0 || head.headers["Host"].count == 1 else {
             let answer = MetricsAnswer(.badRequest, "bad_request: a request names its host once")
@@ -114,6 +115,7 @@ final class MetricsConnection: ChannelInboundHandler {
 
     private func send(_ answer: MetricsAnswer, _ request: HTTPRequestHead, isLast: Bool) {
         guard let context, !isClosing else { return }
+        startTimer()
         let head = HTTPResponseHead(
             version: .http1_1, status: answer.status, headers: answer.headers(isLast: isLast))
         context.write(wrapOutboundOut(.head(head)), promise: nil)
