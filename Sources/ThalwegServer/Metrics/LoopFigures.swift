@@ -11,8 +11,37 @@ struct TopicFigures: Sendable {
     let tombstones: UInt64
     let bytes: UInt64
     let subscriptions: UInt64
-    let lastOffset: UInt64
-    let counters: TopicCounters
+    let counts: TopicCounts
+}
+
+/// What only rises.
+struct TopicCounts: Hashable, Sendable {
+    var writes: UInt64 = 0
+    var unchanged: UInt64 = 0
+    var invalid: UInt64 = 0
+    var changes: UInt64 = 0
+    var entries: UInt64 = 0
+    var entryBytes: UInt64 = 0
+
+    /// Adds what was counted between `before` and `after`. One that fell began anew.
+    mutating func add(_ before: TopicCounts, _ after: TopicCounts) {
+        for path in [
+            \TopicCounts.writes, \.unchanged, \.invalid, \.changes, \.entries, \.entryBytes,
+        ] {
+            let (old, new) = (before[keyPath: path], after[keyPath: path])
+            self[keyPath: path] += new >= old ? new - old : new
+        }
+    }
+}
+
+extension TopicCounts {
+    init(_ reading: TopicReading) {
+        let counters = reading.counters
+        self.init(
+            writes: counters.writes, unchanged: counters.unchanged, invalid: counters.invalid,
+            changes: reading.lastOffset.rawValue, entries: counters.entries,
+            entryBytes: counters.entryBytes)
+    }
 }
 
 /// What one event loop has and did.
@@ -67,8 +96,7 @@ extension PartitionLoop {
         return TopicFigures(
             id: topic, name: reading.definition.name, records: UInt64(reading.liveRecords),
             tombstones: UInt64(reading.tombstones), bytes: UInt64(reading.bytes),
-            subscriptions: UInt64(readers ?? 0), lastOffset: reading.lastOffset.rawValue,
-            counters: reading.counters)
+            subscriptions: UInt64(readers ?? 0), counts: TopicCounts(reading))
     }
 }
 

@@ -41,7 +41,7 @@ extension MetricsPage {
             add(.topicTombstones, topic.tombstones, topic.name)
             add(.topicMemory, topic.bytes, topic.name)
             add(.topicSubscriptions, topic.subscriptions, topic.name)
-            add(TopicLabels.Counts(topic), topic.name)
+            add(topic.counts, topic.name)
         }
         guard labels.hasOthers else { return }
         add(.topicRecords, others.records, TopicLabels.other)
@@ -51,7 +51,7 @@ extension MetricsPage {
         add(labels.counts, TopicLabels.other)
     }
 
-    private mutating func add(_ counts: TopicLabels.Counts, _ name: String) {
+    private mutating func add(_ counts: TopicCounts, _ name: String) {
         add(.topicWrites, counts.writes, name)
         add(.topicUnchanged, counts.unchanged, name)
         add(.topicInvalid, counts.invalid, name)

@@ -1,4 +1,3 @@
-import ThalwegEngine
 import ThalwegModel
 
 /// Which topics have a label of their own. Anybody who may create topics makes labels, and whoever
@@ -9,36 +8,6 @@ import ThalwegModel
 struct TopicLabels {
     /// No topic can have this name.
     static let other = "(other)"
-
-    struct Counts {
-        var writes: UInt64 = 0
-        var unchanged: UInt64 = 0
-        var invalid: UInt64 = 0
-        var changes: UInt64 = 0
-        var entries: UInt64 = 0
-        var entryBytes: UInt64 = 0
-
-        init() {}
-
-        init(_ topic: TopicFigures) {
-            writes = topic.counters.writes
-            unchanged = topic.counters.unchanged
-            invalid = topic.counters.invalid
-            changes = topic.lastOffset
-            entries = topic.counters.entries
-            entryBytes = topic.counters.entryBytes
-        }
-
-        /// Adds what was counted between `before` and `after`. One that fell began anew.
-        mutating func add(_ before: Counts, _ after: Counts) {
-            for path in [
-                \Counts.writes, \.unchanged, \.invalid, \.changes, \.entries, \.entryBytes,
-            ] {
-                let (old, new) = (before[keyPath: path], after[keyPath: path])
-                self[keyPath: path] += new >= old ? new - old : new
-            }
-        }
-    }
 
     /// The topics without a label, summed.
     struct Others {
@@ -52,9 +21,9 @@ struct TopicLabels {
     let limit: Int
     private var labelled: Set<TopicID> = []
     /// What the topics without a label had counted when they were looked at last.
-    private var seen: [TopicID: Counts] = [:]
+    private var seen: [TopicID: TopicCounts] = [:]
     /// All that was ever counted for topics without a label.
-    private(set) var counts = Counts()
+    private(set) var counts = TopicCounts()
 
     init(limit: Int) {
         self.limit = limit
@@ -80,9 +49,8 @@ struct TopicLabels {
                 continue
             }
             hasOthers = true
-            let now = Counts(topic)
-            counts.add(seen[topic.id] ?? Counts(), now)
-            seen[topic.id] = now
+            counts.add(seen[topic.id] ?? TopicCounts(), topic.counts)
+            seen[topic.id] = topic.counts
             others.topics += 1
             others.records += topic.records
             others.tombstones += topic.tombstones

@@ -135,11 +135,10 @@ import ThalwegServer
                 }
                 tasks.addTask {
                     defer { isOver.raise() }
-                    let scraper = try server.scraper()
                     var last: [String: Double] = [:]
                     // At the end there was something to see.
                     while last["thalweg_writes_total", default: 0] < 10_000 {
-                        let page = try Exposition(try scraper.get("/metrics").body)
+                        let page = try await aside { try server.metrics() }
                         for (name, family) in page.families where family.kind == "counter" {
                             for sample in family.samples {
                                 let key = name + "\(sample.labels.sorted { $0.key < $1.key })"
