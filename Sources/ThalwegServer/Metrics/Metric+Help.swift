@@ -41,6 +41,7 @@ extension Metric {
         case .subscriptions: "Open subscriptions."
         case .lagging: "Subscriptions that are behind: in their bootstrap, resuming, or slow."
         case .notifications: "Changes told to subscribers, each as often as it was told."
+        case .encodings: "Pieces of changes encoded, each once for all who asked the same."
         case .deliveredFrames: "Frames with changes that subscribers were sent."
         case .deliveredBytes: "Bytes of these frames."
         case .topics: "Topics, the system's included."

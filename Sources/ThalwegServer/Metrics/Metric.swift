@@ -55,6 +55,7 @@ enum Metric: String, CaseIterable, Sendable {
     case subscriptions = "thalweg_subscriptions"
     case lagging = "thalweg_subscriptions_lagging"
     case notifications = "thalweg_notifications_total"
+    case encodings = "thalweg_feed_encodings_total"
     case deliveredFrames = "thalweg_delivered_frames_total"
     case deliveredBytes = "thalweg_delivered_bytes_total"
 

@@ -26,6 +26,7 @@ extension MetricsPage {
         add(.subscriptions, feeds.subscriptions)
         add(.lagging, feeds.lagging)
         add(.notifications, feeds.notifications)
+        add(.encodings, feeds.encodings)
         add(.deliveredFrames, feeds.frames)
         add(.deliveredBytes, feeds.bytes)
         add(loops.flatMap(\.topics), &labels)
