@@ -1,10 +1,11 @@
 import Dispatch
 import Foundation
 import Logging
+import Synchronization
 import Testing
-import ThalwegClient
 import ThalwegModel
-import ThalwegServer
+
+@testable import ThalwegServer
 
 /// Whether a server says that it serves, and only then.
 @Suite struct ReadinessTests {
@@ -68,72 +69,36 @@ import ThalwegServer
         }
     }
 
-    /// A node that is to join waits for one that says nothing: it can be asked all the while.
     @Test func aServerThatStartsIsAliveAndNotReady() async throws {
-        let silent = try SilentListener()
-        let metrics = try FixedPort.address()
-        var configuration = ServerConfiguration()
-        configuration.options.listen = ["127.0.0.1:0"]
-        configuration.options.dataDirectory = TestServer.newDirectory()
-        configuration.options.metrics.listen = metrics
-        configuration.cluster.listen = try FixedPort.address()
-        configuration.cluster.join = [silent.address]
-        let given = configuration
+        var options = ServerOptions()
+        options.metrics.listen = "127.0.0.1:0"
         let logger = Logger(label: "starting") { _ in SwiftLogNoOpLogHandler() }
-        let start = Task {
-            let server = try await Server.start(given, logger: logger)
-            await server.stop()
-        }
-        let reply = try await eventually("it tells how it is") { () -> HTTPReply? in
-            do {
-                return try RawConnection(metrics).get("/readyz")
-            } catch let error as ThalwegError where error.code == .connectionLost {
-                return nil
+        let address = Mutex("")
+        let replies = Mutex<[HTTPReply]>([])
+        let error = await #expect(throws: ThalwegError.self) {
+            _ = try await Server.withMetrics(options, logger) {
+                (metrics) async throws(ThalwegError) -> Server in
+                // In the middle of a start: no node is there yet, and none will be.
+                let told = metrics?.address ?? ""
+                address.withLock { $0 = told }
+                let all = try? await aside {
+                    try ["/readyz", "/livez", "/metrics"].map { try RawConnection(told).get($0) }
+                }
+                replies.withLock { $0 = all ?? [] }
+                throw ThalwegError(.stopped, "it does not start")
             }
         }
-        #expect(reply.status == 503)
-        #expect(reply.body == "starting: the state is brought back from the disk\n")
-        #expect(try RawConnection(metrics).get("/livez").status == 200)
-        let page = try Exposition(try RawConnection(metrics).get("/metrics").body)
+        #expect(error?.code == .stopped)
+        let told = replies.withLock { $0 }
+        try #require(told.count == 3)
+        #expect(told[0].status == 503)
+        #expect(told[0].body == "starting: the state is brought back from the disk\n")
+        #expect(told[1].status == 200)
+        let page = try Exposition(told[2].body)
         #expect(page.chosen("thalweg_node_state", "state") == ["starting"])
         #expect(page.families["thalweg_connections"] == nil)
-        silent.close()
-        await #expect(throws: ThalwegError.self) { try await start.value }
         // What it told ends with the attempt.
-        #expect(throws: ThalwegError.self) { try RawConnection(metrics) }
-        try? FileManager.default.removeItem(atPath: given.options.dataDirectory)
-    }
-}
-
-/// Accepts connections, as the system does for it, and never says a word.
-private final class SilentListener: @unchecked Sendable {
-    // Safe: one test has it.
-    let address: String
-    private var descriptor: Int32
-
-    init() throws {
-        address = try FixedPort.address()
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var own = sockaddr_in()
-        own.sin_family = sa_family_t(AF_INET)
-        own.sin_port = (UInt16(address.split(separator: ":").last ?? "") ?? 0).bigEndian
-        own.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        // Safe: bind reads as many bytes as it is told that the address has.
-        let status = withUnsafePointer(to: &own) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        try #require(status == 0 && listen(descriptor, 8) == 0)
-    }
-
-    /// Those who wait lose their connections.
-    func close() {
-        Foundation.close(descriptor)
-        descriptor = -1
-    }
-
-    deinit {
-        if descriptor >= 0 { Foundation.close(descriptor) }
+        let former = address.withLock { $0 }
+        #expect(throws: ThalwegError.self) { try RawConnection(former) }
     }
 }
