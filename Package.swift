@@ -18,6 +18,7 @@ let swiftSettings: [SwiftSetting] = [
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(
@@ -96,8 +97,8 @@ let package = Package(
             name: "ThalwegServer",
             dependencies: [
                 "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
-                "ThalwegPrograms", "ThalwegCluster", "ThalwegTLS", nioCore, nioPosix, logging,
-                lifecycle, configuration,
+                "ThalwegPrograms", "ThalwegCluster", "ThalwegTLS", nioCore, nioPosix, nioHTTP1,
+                logging, lifecycle, configuration,
             ]),
         .macro(name: "ThalwegMacros", dependencies: [syntaxMacros, compilerPlugin]),
         .target(

@@ -51,6 +51,7 @@ public final class LocalLog: CommitLog, @unchecked Sendable {
     let logID: UInt64
     let state: Monitor<State>
     private let writer: SegmentWriter
+    package let syncTimes = SyncTimes()
     private var inFlight: ArraySlice<LogEntry> = []
     private var committed: @Sendable ([LogEntry]) -> Void = { _ in }
     private var failed: @Sendable (ThalwegError) -> Void = { _ in }
@@ -253,11 +254,12 @@ public final class LocalLog: CommitLog, @unchecked Sendable {
 
     private func report(_ group: [LogEntry]) {
         let bytes = group.reduce(0) { $0 + $1.payload.count }
+        let syncs = writer.takeSyncs(syncTimes)
         state.change { state in
             state.statistics.entries += UInt64(group.count)
             state.statistics.payloadBytes += UInt64(bytes)
             state.statistics.groups += 1
-            state.statistics.syncs += writer.takeSyncs()
+            state.statistics.syncs += syncs
             state.statistics.queuedBytes -= bytes
             state.statistics.durableIndex = writer.durableIndex
             state.statistics.isDiskFull = false

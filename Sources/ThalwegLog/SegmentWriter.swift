@@ -25,6 +25,8 @@ final class SegmentWriter {
     /// Everything up to here is written and, unless the policy is `never`, synced.
     private(set) var durableIndex: UInt64
     private var syncs: UInt64 = 0
+    /// How long each of them took.
+    private var syncTimes = DurationHistogram()
     /// A mark stands at `offset`.
     private var isMarked = false
 
@@ -64,8 +66,11 @@ final class SegmentWriter {
 
     // MARK: Groups
 
-    /// Synchronisations since the last call.
-    func takeSyncs() -> UInt64 {
+    /// Synchronisations since the last call. How long they took goes to `times`.
+    func takeSyncs(_ times: SyncTimes) -> UInt64 {
+        guard syncs > 0 else { return 0 }
+        times.add(syncTimes)
+        syncTimes = DurationHistogram()
         defer { syncs = 0 }
         return syncs
     }
@@ -136,6 +141,7 @@ final class SegmentWriter {
         guard options.syncPolicy == .always else { return }
         try file.synchronize()
         syncs += 1
+        syncTimes.record(file.lastSyncNanoseconds)
     }
 
     // MARK: Marks and seals

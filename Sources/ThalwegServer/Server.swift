@@ -28,6 +28,7 @@ public final class Server: Sendable {
     private let group: MultiThreadedEventLoopGroup
     let logger: Logger
     private let failure: FailureBox
+    let metrics: MetricsServer?
     /// What runs beside the server as long as it does.
     private let companion = Mutex<Task<Void, Never>?>(nil)
     /// Certificates that were read from files.
@@ -35,7 +36,8 @@ public final class Server: Sendable {
 
     private init(
         node: Node, listeners: [any Channel], addresses: [String],
-        group: MultiThreadedEventLoopGroup, logger: Logger, failure: FailureBox
+        group: MultiThreadedEventLoopGroup, logger: Logger, failure: FailureBox,
+        metrics: MetricsServer?
     ) {
         self.node = node
         self.listeners = listeners
@@ -43,6 +45,7 @@ public final class Server: Sendable {
         self.group = group
         self.logger = logger
         self.failure = failure
+        self.metrics = metrics
     }
 
     /// Recovers the state and opens the listeners.
@@ -50,6 +53,14 @@ public final class Server: Sendable {
     /// - Throws: `invalid_configuration`, `data_directory_in_use`, `log_damaged`, `storage_failed`.
     public static func start(
         _ options: ServerOptions, logger: Logger
+    ) async throws(ThalwegError) -> Server {
+        try await withMetrics(options, logger) { (metrics) async throws(ThalwegError) in
+            try await start(options, metrics, logger)
+        }
+    }
+
+    static func start(
+        _ options: ServerOptions, _ metrics: MetricsServer?, _ logger: Logger
     ) async throws(ThalwegError) -> Server {
         let endpoints = try options.listen.map { (text) throws(ThalwegError) in
             try ListenAddress(text)
@@ -85,7 +96,8 @@ public final class Server: Sendable {
                 metadata: ["addresses": "\(addresses.joined(separator: " "))"])
             let server = Server(
                 node: node, listeners: channels, addresses: addresses, group: group,
-                logger: logger, failure: failure)
+                logger: logger, failure: failure, metrics: metrics)
+            metrics?.serve(node, failure)
             if let tls { server.keep([tls]) }
             return server
         } catch {
@@ -161,6 +173,7 @@ public final class Server: Sendable {
     /// Stops accepting, makes durable what was merged, hands leadership over, closes every connection
     /// and the log.
     public func stop() async {
+        metrics?.stopping()
         companion.withLock { $0 }?.cancel()
         for listener in listeners {
             try? await listener.close()
@@ -168,7 +181,9 @@ public final class Server: Sendable {
         await node.stopLeading()
         await node.closeConnections()
         node.stop()
+        await metrics?.close()
         try? await group.shutdownGracefully()
+        await metrics?.shutDown()
         logger.info("stopped")
     }
 }

@@ -31,6 +31,8 @@ public struct ServerOptions: Sendable {
     public var tls = CertificateFiles()
     /// Listen on addresses beyond loopback although there is no authentication.
     public var allowsUnauthenticatedRemote = false
+    /// Metrics, health and readiness over HTTP.
+    public var metrics = MetricsOptions()
     /// The cluster that this node belongs to; `nil` for a node that stands alone.
     public var cluster: ClusterOptions?
 

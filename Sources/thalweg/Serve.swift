@@ -41,6 +41,15 @@ struct Serve: AsyncParsableCommand {
     @Flag(help: "Listen beyond loopback although there is no authentication.")
     var allowUnauthenticatedRemote = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Where to tell metrics, health and readiness over HTTP: HOST:PORT, or a port of loopback. Off "
+                + "without it."))
+    var metrics: String?
+
+    @Flag(help: "Tell them beyond loopback, to whoever asks.")
+    var metricsAllowRemote = false
+
     @OptionGroup(title: "TLS for clients") var tls: ServerTLSFlags
 
     @OptionGroup(title: "Cluster") var cluster: ClusterFlags
@@ -91,6 +100,8 @@ struct Serve: AsyncParsableCommand {
         if let loops { flags["loops"] = .number(loops) }
         if let window { flags["window"] = .text(window) }
         if let snapshotAfterBytes { flags["snapshotAfterBytes"] = .number(snapshotAfterBytes) }
+        if let metrics { flags["metrics.listen"] = .text(metrics) }
+        if metricsAllowRemote { flags["metrics.allowRemote"] = .flag(true) }
         if allowUnauthenticatedRemote { flags["allowUnauthenticatedRemote"] = .flag(true) }
         if clusterInit { flags["cluster.init"] = .flag(true) }
         if !join.isEmpty { flags["cluster.join"] = .texts(join) }
@@ -115,10 +126,14 @@ struct Serve: AsyncParsableCommand {
             services.append(.init(service: CertificateReload(server: server, logger: logger)))
         }
         if jsonReady {
-            let ready: JSON = .members([
-                "listening": .string(server.addresses[0]), "pid": .signed(Int64(getpid())),
-            ])
-            services.append(.init(service: ReadyLine(text: ready.text)))
+            var ready = [
+                JSON.Member(name: "listening", value: .string(server.addresses[0])),
+                JSON.Member(name: "pid", value: .signed(Int64(getpid()))),
+            ]
+            if let address = server.metricsAddress {
+                ready.append(JSON.Member(name: "metrics", value: .string(address)))
+            }
+            services.append(.init(service: ReadyLine(text: JSON.object(ready).text)))
         }
         let group = ServiceGroup(
             configuration: .init(

@@ -7,9 +7,12 @@ final class ServerProcess {
     private let output = Pipe()
     private let errorFile: URL
     private(set) var address = ""
+    /// Where it tells metrics, if it was asked to.
+    private(set) var metrics: String?
 
     private struct Ready: Decodable {
         var listening: String
+        var metrics: String?
     }
 
     /// The executable lies where the tests' own product lies.
@@ -72,7 +75,9 @@ final class ServerProcess {
             else { throw ThalwegError(.stopped, "the server did not start: \(said)") }
             line += part
         }
-        address = try JSONDecoder().decode(Ready.self, from: line).listening
+        let ready = try JSONDecoder().decode(Ready.self, from: line)
+        address = ready.listening
+        metrics = ready.metrics
     }
 
     deinit {

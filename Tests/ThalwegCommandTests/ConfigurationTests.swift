@@ -40,6 +40,8 @@ import ThalwegServer
     @Test(arguments: [
         #"{"loops": "two"}"#, #"{"loops": -1}"#, #"{"window": "20"}"#, #"{"window": "61s"}"#,
         #"{"limits": 3}"#, #"{"log": {"sync": "often"}}"#, #"{"listen": []}"#, "[]", "{",
+        #"{"metrics": {"listen": "9190x"}}"#, #"{"metrics": {"listen": ":9190"}}"#,
+        #"{"metrics": {"timeout": "1ms"}}"#, #"{"metrics": {"connections": 0}}"#,
     ])
     func whatIsNotPossibleIsRefused(text: String) async throws {
         try await withFile(text) { file in

@@ -17,8 +17,8 @@ import Testing
         "ThalwegTLS": ["ThalwegModel", "NIOCore", "NIOSSL"],
         "ThalwegServer": [
             "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
-            "ThalwegPrograms", "ThalwegCluster", "ThalwegTLS", "NIOCore", "NIOPosix", "Logging",
-            "ServiceLifecycle", "Configuration", "Foundation",
+            "ThalwegPrograms", "ThalwegCluster", "ThalwegTLS", "NIOCore", "NIOPosix", "NIOHTTP1",
+            "Logging", "ServiceLifecycle", "Configuration", "Foundation",
         ],
         "ThalwegMacros": [
             "SwiftSyntax", "SwiftSyntaxBuilder", "SwiftSyntaxMacros", "SwiftCompilerPlugin",

@@ -89,6 +89,8 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
     // MARK: Callers
 
     public var statistics: LogStatistics { inbox.withLock { $0.statistics } }
+    /// How long the disk took for the log.
+    package var syncTimes: SyncTimes { log.syncTimes }
     public var lastIndex: UInt64 { statistics.lastIndex }
     public var durableIndex: UInt64 { statistics.durableIndex }
     /// The members in force as far as this node knows.

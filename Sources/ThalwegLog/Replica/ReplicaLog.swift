@@ -24,6 +24,7 @@ package final class ReplicaLog: @unchecked Sendable {
     var writer: SegmentWriter
     private let newestSnapshot: Atomic<UInt64>
     private let syncCount = Atomic<UInt64>(0)
+    package let syncTimes = SyncTimes()
 
     /// Synchronisations of segments, for entries and marks. Any thread.
     package var syncs: UInt64 { syncCount.load(ordering: .relaxed) }
@@ -96,7 +97,7 @@ package final class ReplicaLog: @unchecked Sendable {
 
     /// Counts what the writer of this segment did since it was asked last.
     private func noteSyncs() {
-        syncCount.add(writer.takeSyncs(), ordering: .relaxed)
+        syncCount.add(writer.takeSyncs(syncTimes), ordering: .relaxed)
     }
 
     /// Reads entries from `index` on, up to `last` or about `maximumBytes`, at least one.

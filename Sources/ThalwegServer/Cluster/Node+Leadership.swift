@@ -14,7 +14,10 @@ extension Node {
     ) -> ReplicatedLogReceiver {
         var receiver = ReplicatedLogReceiver()
         receiver.committed = { [self] in committed($0) }
-        receiver.leads = { [self] in become(.leads(term: $0)) }
+        receiver.leads = { [self] in
+            leaderships.noteLed()
+            become(.leads(term: $0))
+        }
         receiver.follows = { [self] in become(isRoomless ? .lacksRoom : .follows(nil)) }
         receiver.leader = { [self] in heard(of: $0) }
         receiver.restored = { [self] reader throws(ThalwegError) in try restore(reader) }
@@ -38,6 +41,7 @@ extension Node {
     }
 
     private func heard(of leader: Member?) {
+        leaderships.heard(of: leader?.id)
         // Whoever leads says so itself when it may take writes.
         guard leadership.withLock({ $0.term == nil }) else { return }
         let isOther = leader != nil && leader?.id != identity
@@ -116,6 +120,8 @@ extension Node {
     /// served from the old state meanwhile, so both are in memory. On a thread of its own; the log's
     /// hands out nothing committed until this is done.
     private func restore(_ reader: SnapshotReader) throws(ThalwegError) {
+        leaderships.isRestoring.store(true, ordering: .relaxed)
+        defer { leaderships.isRestoring.store(false, ordering: .relaxed) }
         let catalogTwin = catalog.catalog.emptyTwin()
         let twins = loops.map { $0.partition.emptyTwin() }
         let eventLoops = loops.map(\.loop)

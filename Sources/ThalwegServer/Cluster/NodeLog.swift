@@ -24,6 +24,8 @@ protocol NodeLog: AnyObject, Sendable {
     /// Everything up to here is durable and agreed.
     var durableIndex: UInt64 { get }
     var statistics: LogStatistics { get }
+    /// How long the disk took to keep what was written.
+    var syncTimes: SyncTimes { get }
 }
 
 extension LocalLog: NodeLog {

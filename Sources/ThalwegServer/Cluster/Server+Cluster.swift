@@ -13,21 +13,24 @@ extension Server {
     public static func start(
         _ configuration: ServerConfiguration, logger: Logger
     ) async throws(ThalwegError) -> Server {
-        do throws(ThalwegError) {
-            return try await startUndamaged(configuration, logger: logger)
-        } catch {
-            guard let refetch = Refetch(configuration, error, logger) else { throw error }
-            guard configuration.cluster.refetches else { throw refetch.advised }
-            try await refetch.run()
+        try await withMetrics(configuration.options, logger) {
+            (metrics) async throws(ThalwegError) in
+            do throws(ThalwegError) {
+                return try await startUndamaged(configuration, metrics, logger)
+            } catch {
+                guard let refetch = Refetch(configuration, error, logger) else { throw error }
+                guard configuration.cluster.refetches else { throw refetch.advised }
+                try await refetch.run()
+            }
+            return try await startUndamaged(configuration, metrics, logger)
         }
-        return try await startUndamaged(configuration, logger: logger)
     }
 
     private static func startUndamaged(
-        _ configuration: ServerConfiguration, logger: Logger
+        _ configuration: ServerConfiguration, _ metrics: MetricsServer?, _ logger: Logger
     ) async throws(ThalwegError) -> Server {
         guard var file = try await ClusterDirectory.resolve(configuration) else {
-            return try await start(configuration.options, logger: logger)
+            return try await start(configuration.options, metrics, logger)
         }
         var options = configuration.options
         options.listen = file.listen
@@ -39,7 +42,7 @@ extension Server {
         do throws(ThalwegError) {
             cluster.calls = try file.calls()
             options.cluster = cluster
-            server = try await start(options, logger: logger)
+            server = try await start(options, metrics, logger)
         } catch {
             network.stop()
             throw error

@@ -19,4 +19,9 @@ extension Server {
         }
         return counts
     }
+
+    /// Runs `body` on one of the event loops, which does nothing else meanwhile. For tests.
+    package func occupy(loop number: Int, _ body: @escaping @Sendable () -> Void) {
+        node.loops[number].loop.execute(body)
+    }
 }

@@ -65,29 +65,4 @@ extension Setting {
             "cluster.keptEntries", 100...100_000_000, \.cluster.keptEntries,
             "Entries of the log kept before a snapshot, within 256 MiB: who lags less needs none."),
     ]
-
-    /// A duration of whole milliseconds.
-    private static func milliseconds(
-        _ key: String, _ range: ClosedRange<Int>,
-        _ path: any WritableKeyPath<ServerConfiguration, Int> & Sendable, _ summary: String
-    ) -> Setting {
-        text(
-            key, summary,
-            get: { DurationNotation.text(microseconds: UInt64($0[keyPath: path]) * 1_000) },
-            set: { configuration, text throws(ThalwegError) in
-                let microseconds = try DurationNotation.microseconds(text, of: key)
-                guard microseconds % 1_000 == 0,
-                    let milliseconds = Int(exactly: microseconds / 1_000),
-                    range.contains(milliseconds)
-                else {
-                    throw ThalwegError(
-                        .invalidConfiguration,
-                        "'\(key)' is \(text), it may be \(range.lowerBound)ms to "
-                            + "\(range.upperBound)ms, in whole milliseconds",
-                        advice: "set it within the range", limit: UInt64(range.upperBound),
-                        value: microseconds / 1_000)
-                }
-                configuration[keyPath: path] = milliseconds
-            })
-    }
 }

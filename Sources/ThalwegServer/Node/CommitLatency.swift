@@ -1,9 +1,13 @@
+import ThalwegModel
+
 /// How long an entry takes from the append until it is applied. On the partition's loop.
 struct CommitLatency {
     /// Nanoseconds; each new figure counts for an eighth.
     private(set) var mean: Int64 = 0
     /// How far figures are from the mean, on average; each counts for a quarter.
     private(set) var deviation: Int64 = 0
+    /// Of all that were watched.
+    private(set) var histogram = DurationHistogram()
     /// Entries appended and applied since the partition's node leads: they come in one order.
     private var appended: UInt64 = 0
     private var applied: UInt64 = 0
@@ -24,6 +28,7 @@ struct CommitLatency {
         let error = now - entry.since - mean
         deviation += (abs(error) - deviation) / 4
         mean += error / 8
+        histogram.record(UInt64(max(0, now - entry.since)))
         watched = nil
     }
 

@@ -13,6 +13,13 @@ struct SnapshotState {
     var bytesBefore: UInt64 = 0
     /// What the partitions held when the last one began.
     var stateBytes: UInt64 = 0
+    /// Finished and not finished, since the start.
+    var taken: UInt64 = 0
+    var failed: UInt64 = 0
+    var beganAt = Timestamp(microseconds: 0)
+    /// When the last one was finished, and how long it took, in microseconds.
+    var takenAt: Timestamp?
+    var duration: Int64 = 0
     /// Why the last one was not finished.
     var failure: ThalwegError?
 }
@@ -66,7 +73,10 @@ extension Node {
                 state.bytesAtLast = state.bytesBefore
             }
         }
-        snapshots.withLock { $0.stateBytes = 0 }
+        snapshots.withLock { state in
+            state.stateBytes = 0
+            state.beganAt = .now
+        }
         for partition in loops {
             partition.loop.execute { [self] in
                 partition.beginSnapshot()
@@ -114,6 +124,14 @@ extension Node {
         snapshots.withLock { state in
             state.isRunning = false
             state.failure = error
+            if error == nil {
+                let now = Timestamp.now
+                state.taken += 1
+                state.takenAt = now
+                state.duration = max(0, now.microseconds - state.beganAt.microseconds)
+            } else {
+                state.failed += 1
+            }
         }
     }
 }

@@ -18,12 +18,7 @@ struct PartitionFigures: Sendable {
 
     func adding(_ other: SubscriptionFigures) -> PartitionFigures {
         var sum = self
-        sum.feeds.subscriptions += other.subscriptions
-        sum.feeds.notifications += other.notifications
-        sum.feeds.frames += other.frames
-        sum.feeds.bytes += other.bytes
-        sum.feeds.encodings += other.encodings
-        sum.feeds.lagging += other.lagging
+        sum.feeds += other
         return sum
     }
 

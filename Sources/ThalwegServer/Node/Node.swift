@@ -28,6 +28,7 @@ final class Node: @unchecked Sendable {
     /// Why nobody is served any more.
     let unserved = Mutex<ThalwegError?>(nil)
     let handOvers = Mutex(HandOvers())
+    let leaderships = LeadershipCounts()
     /// Told of what ends this node.
     let failed: @Sendable (ThalwegError) -> Void
     private(set) lazy var system = SystemTopics(node: self, logger: logger)

@@ -32,6 +32,8 @@ final class PartitionLoop: @unchecked Sendable {
     /// Whether writes are taken here, and in which term they are appended.
     @exclusivity(unchecked) private(set) var leadership = Leadership.follows(nil)
     let subscriptions: SubscriptionHub
+    /// Requests that came on this loop's connections.
+    let requests = RequestCounts()
     let offsetWaiters: OffsetWaiters
     private(set) lazy var retractions = SourceRetractions(
         loop: loop, partition: partition, merged: { [unowned self] in startTimer($0) },

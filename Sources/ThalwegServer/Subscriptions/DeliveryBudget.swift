@@ -11,7 +11,10 @@ struct DeliveryBudget {
     /// Percent of the loop's time, 1 to 100.
     let share: Int
 
-    /// Since `since`: time spent on writes, and on deliveries.
+    /// Nanoseconds spent on writes, and on deliveries, since the start.
+    private(set) var workedInAll: Int64 = 0
+    private(set) var deliveredInAll: Int64 = 0
+    /// The same since `since`, about.
     private var working: Int64 = 0
     private var delivering: Int64 = 0
     private var since: Int64
@@ -31,11 +34,13 @@ struct DeliveryBudget {
     /// Merging, sealing or applying took `nanoseconds`.
     mutating func worked(_ nanoseconds: Int64) {
         working += max(0, nanoseconds)
+        workedInAll += max(0, nanoseconds)
     }
 
     /// A delivery that ended `now` took `nanoseconds` of this loop.
     mutating func delivered(_ nanoseconds: Int64, now: Int64) {
         delivering += max(0, nanoseconds)
+        deliveredInAll += max(0, nanoseconds)
         postpone(nanoseconds, now: now)
     }
 

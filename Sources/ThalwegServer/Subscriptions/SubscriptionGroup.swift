@@ -64,4 +64,13 @@ struct SubscriptionFigures: Sendable {
     var encodings: UInt64 = 0
     /// Subscriptions that are behind: in their bootstrap, resuming, or slow.
     var lagging: UInt64 = 0
+
+    static func += (sum: inout SubscriptionFigures, other: SubscriptionFigures) {
+        sum.subscriptions += other.subscriptions
+        sum.notifications += other.notifications
+        sum.frames += other.frames
+        sum.bytes += other.bytes
+        sum.encodings += other.encodings
+        sum.lagging += other.lagging
+    }
 }

@@ -29,8 +29,6 @@ struct NodeTold: Sendable {
 extension SystemTopics {
     /// How long a node is waited for: readers wait as long.
     private static let patience = TimeAmount.seconds(1)
-    /// A node that lags no more than so many entries is as good as up to date.
-    private static let smallLag: UInt64 = 1_000
 
     // MARK: On the leader
 
@@ -89,27 +87,21 @@ extension SystemTopics {
         let reached = isOwn ? applied : max(applied, min(disk, standing.commitIndex))
         let lag = standing.commitIndex - min(reached, standing.commitIndex)
         let silence = standing.silences[member.id]
-        let state: String =
-            switch silence {
-            case _ where isOwn: "serving"
-            case let silence? where silence <= unreachableMilliseconds:
-                lag > Self.smallLag ? "catching up" : "serving"
-            default: "unreachable"
-            }
+        let state =
+            isOwn
+            ? PeerState.serving
+            : PeerState(
+                silence: silence, lag: lag, unreachableAfter: node.unreachableMilliseconds)
         let role = member.role == .voter ? "voter" : "learner"
         let version = isOwn ? serverVersion : told.version
         let commit = isOwn ? standing.commitIndex : told.commitIndex
         var heard = Value.null
         if let silence = isOwn ? 0 : silence { heard = Self.secondsAgo(milliseconds: silence) }
-        var values: [Value] = [.string(isOwn ? "leader" : role), .string(state)]
+        var values: [Value] = [.string(isOwn ? "leader" : role), .string(state.rawValue)]
         values += [SystemTopic.cut(member.address), SystemTopic.cut(member.clientAddress)]
         values += [SystemTopic.cut(version), .unsigned(commit), .unsigned(applied)]
         values += [.unsigned(disk), .unsigned(lag), heard]
         return Row(key: Self.key("\(member.id)"), values: values)
-    }
-
-    private var unreachableMilliseconds: UInt64 {
-        2 * UInt64(node.options.cluster?.replica.consensus.electionMilliseconds ?? 0)
     }
 
     /// In whole seconds.

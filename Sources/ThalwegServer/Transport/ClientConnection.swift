@@ -50,6 +50,8 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
     /// Writes of the read that is being handled, which go to another loop when it is.
     var crossing: CrossingWrites?
     var isReadPending = false
+    /// Of the loop that the connection is on.
+    var counts: RequestCounts?
     /// Answers fill the way out: frames wait until there is room.
     var isFull = false
     /// Answers to the frames that are being handled, which leave in one piece.
@@ -94,6 +96,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
     }
 
     func channelActive(context: ChannelHandlerContext) {
+        counts = node.loops.first { $0.loop === context.eventLoop }?.requests
         if case .moving = state { return arrived(context.channel) }
         node.counters.connections.wrappingAdd(1, ordering: .relaxed)
         node.counters.accepted.add(1)
@@ -248,6 +251,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
                     advice: "see docs/protocol.md for the types of this version"),
                 frame.header.requestID)
         }
+        counts?.note(type)
         if case .waitingForHello = state {
             guard type == .hello else {
                 throw ThalwegError(
