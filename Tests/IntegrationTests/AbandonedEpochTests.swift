@@ -7,7 +7,7 @@ import ThalwegWire
 
 /// An epoch that comes to nothing, in each place where it can: nothing has changed but what was
 /// asserted in it, and the source opens the next one.
-@Suite struct AbandonedEpochTests {
+@Suite(.timeLimit(.minutes(2))) struct AbandonedEpochTests {
     /// How far the epoch has got.
     private enum Place: CaseIterable {
         /// The beginning was sent, and nobody waited for the answer.
@@ -188,14 +188,15 @@ import ThalwegWire
                         name: "events", keyKind: .u64, schema: nil,
                         options: TopicOptions(writes: .every, history: .forever))),
             ]
-            let silent = try SourcePeer(server, "fleet", deadlineMilliseconds: 300)
-            for topic in topics { try silent.put(topic.id, 1...20, .committed) }
-            try silent.ask(EpochBegin(nil))
-            for topic in topics { try silent.put(topic.id, [7, 30], .committed) }
+            // Before the first write: whatever takes long here, no deletion is missed.
             let subscriptions = try await (
                 reader.subscribe(topics[0], from: .now),
                 reader.subscribe(topics[1], from: .now, deliver: .every)
             )
+            let silent = try SourcePeer(server, "fleet", deadlineMilliseconds: 2_000)
+            for topic in topics { try silent.put(topic.id, 1...20, .committed) }
+            try silent.ask(EpochBegin(nil))
+            for topic in topics { try silent.put(topic.id, [7, 30], .committed) }
             #expect(try silent.fallSilent() == .timedOut)
             for subscription in [subscriptions.0, subscriptions.1] {
                 var deleted: [Change] = []

@@ -6,7 +6,7 @@ import ThalwegServer
 import ThalwegWire
 
 /// Reads of many records at once, and pages between which things happen.
-@Suite struct ScanPageTests {
+@Suite(.timeLimit(.minutes(2))) struct ScanPageTests {
     private func fill(_ client: ThalwegClient, _ topic: Topic, _ keys: Range<UInt64>) async throws {
         var batch = Batch(topic, acknowledgement: .committed)
         for key in keys {

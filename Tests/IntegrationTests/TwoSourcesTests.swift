@@ -4,7 +4,7 @@ import ThalwegModel
 import ThalwegServer
 
 /// Two sources assert one record and die, one after the other.
-@Suite struct TwoSourcesTests {
+@Suite(.timeLimit(.minutes(2))) struct TwoSourcesTests {
     /// Lets a source die: whoever holds it goes, and it is claimed once more with a short deadline.
     private func kill(_ server: TestServer, _ peer: SourcePeer, _ name: String) throws {
         try peer.leave(.reset)

@@ -158,8 +158,11 @@ final class TestCluster: Sendable {
         }
     }
 
-    /// What is answered while a leader comes or goes.
-    private static let passing: Set<ErrorCode> = [.notLeader, .notCommitted, .connectionLost]
+    /// What is answered while a leader comes or goes, and to who was let in and then sent away, until
+    /// that connection's end was heard of.
+    private static let passing: Set<ErrorCode> = [
+        .notLeader, .notCommitted, .connectionLost, .sourceClaimed,
+    ]
 
     /// Whether the node takes writes, as far as it knows.
     func leads(_ id: NodeID) async -> Bool {
