@@ -14,7 +14,8 @@ struct CommitLatencyTests {
                     now += 1_000_000
                     latency.noteAppended(now: now)
                     now += figure
-                    latency.noteApplied(now: now)
+                    latency.noteApplied(now: now - figure / 2)
+                    latency.noteSent(now: now)
                 }
             }
             return latency
@@ -32,14 +33,17 @@ struct CommitLatencyTests {
         var latency = CommitLatency()
         latency.noteAppended(now: 0)
         latency.noteAppended(now: 500)
-        latency.noteApplied(now: 800)
+        latency.noteApplied(now: 400)
+        latency.noteSent(now: 800)
         #expect(latency.mean == 100)
         // The second was not watched.
         latency.noteApplied(now: 10_000)
+        latency.noteSent(now: 10_000)
         #expect(latency.mean == 100)
         latency.noteAppended(now: 20_000)
         latency.restart()
         latency.noteApplied(now: 1_000_000)
+        latency.noteSent(now: 1_000_000)
         #expect(latency.mean == 100)
     }
 }

@@ -1,8 +1,9 @@
 import ThalwegModel
 
-/// How long an entry takes from the append until it is applied. On the partition's loop.
+/// How long an entry takes from the append until it is applied, and until readers at the tail were
+/// sent it. On the partition's loop.
 struct CommitLatency {
-    /// Nanoseconds; each new figure counts for an eighth.
+    /// Nanoseconds until it was sent; each new figure counts for an eighth.
     private(set) var mean: Int64 = 0
     /// How far figures are from the mean, on average; each counts for a quarter.
     private(set) var deviation: Int64 = 0
@@ -25,10 +26,15 @@ struct CommitLatency {
     mutating func noteApplied(now: Int64) {
         applied += 1
         guard let entry = watched, applied >= entry.number else { return }
+        histogram.record(UInt64(max(0, now - entry.since)))
+    }
+
+    /// What was applied was sent to those who read at the tail, if there are any.
+    mutating func noteSent(now: Int64) {
+        guard let entry = watched, applied >= entry.number else { return }
         let error = now - entry.since - mean
         deviation += (abs(error) - deviation) / 4
         mean += error / 8
-        histogram.record(UInt64(max(0, now - entry.since)))
         watched = nil
     }
 

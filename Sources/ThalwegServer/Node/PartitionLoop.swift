@@ -208,8 +208,8 @@ final class PartitionLoop: @unchecked Sendable {
         }
         timed.insert(topic)
         var wait = max(0, deadline.microseconds - Timestamp.now.microseconds)
-        // Readers at the tail hear of a write a window after it, the log's time included: up to half of
-        // the window goes to the log.
+        // Readers at the tail hear of a write a window after it, the log's time and their own included:
+        // up to half of the window goes to these.
         if subscriptions.wantsHaste(topic) { wait -= min(latency.usual / 1_000, wait / 2) }
         loop.scheduleTask(in: .microseconds(wait)) { [self] in
             timed.remove(topic)
@@ -300,6 +300,7 @@ final class PartitionLoop: @unchecked Sendable {
                 if let mark = applied.mark { reached(mark, applied.topic) }
                 if let divergence = applied.divergence { diverged(divergence) }
                 subscriptions.applied(applied)
+                if applied.kind.isOfPartition { latency.noteSent(now: SubscriptionHub.now) }
                 offsetWaiters.applied(applied)
                 changed?(applied)
                 if applied.after > applied.before { storeHistory(applied.topic) }
