@@ -51,8 +51,7 @@ extension PartitionLoop {
     private func scheduleNext() {
         guard !hashes.isScheduled, !hashes.topics.isEmpty else { return }
         hashes.isScheduled = true
-        loop.scheduleTask(in: PartitionLoop.pause) { [weak self] in
-            guard let self else { return }
+        loop.scheduleTask(in: PartitionLoop.pause) { [self] in
             hashes.isScheduled = false
             hashNext()
         }
