@@ -56,7 +56,8 @@ struct ClusterSnapshotTests {
             #expect(history.map(\.offset.rawValue) == Array(1...300))
             try await reader.close()
 
-            // It votes, leads, and what it took over goes on.
+            // It votes, leads, and what it took over goes on. Who writes there comes anew.
+            try await client.close()
             try await cluster.change(leader) { $0.promote(joining, $1) }
             try await cluster.change(leader) { $0.transfer(to: joining, $1) }
             let (new, next) = try await cluster.writer(besides: leader)

@@ -141,16 +141,20 @@ final class TestCluster: Sendable {
         try await eventually("a leader") { [self] in
             for id in nodes where id != other {
                 guard await leads(id) else { continue }
+                var held: ThalwegClient?
                 do throws(ThalwegError) {
                     var options = ClientOptions(name: "test", source: source)
                     options.reconnect = .never
                     options.session = session
                     guard let address = try? server(id).address else { continue }
                     let client = try await ThalwegClient.connect(to: address, options: options)
+                    held = client
                     // The node may lead no longer and have sent the client on.
                     if try await client.status()["node"] == id.rawValue { return (id, client) }
                     try await client.close()
                 } catch {
+                    // It would hold its source for as long as it is connected.
+                    try? await held?.close()
                     guard Self.passing.contains(error.code) else { throw error }
                 }
             }
