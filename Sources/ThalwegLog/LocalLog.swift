@@ -254,12 +254,13 @@ public final class LocalLog: CommitLog, @unchecked Sendable {
 
     private func report(_ group: [LogEntry]) {
         let bytes = group.reduce(0) { $0 + $1.payload.count }
-        let syncs = writer.takeSyncs(syncTimes)
+        let syncs = writer.takeSyncs()
+        syncTimes.add(syncs)
         state.change { state in
             state.statistics.entries += UInt64(group.count)
             state.statistics.payloadBytes += UInt64(bytes)
             state.statistics.groups += 1
-            state.statistics.syncs += syncs
+            state.statistics.syncs += syncs.count
             state.statistics.queuedBytes -= bytes
             state.statistics.durableIndex = writer.durableIndex
             state.statistics.isDiskFull = false

@@ -24,9 +24,8 @@ final class SegmentWriter {
     private var offset: UInt64
     /// Everything up to here is written and, unless the policy is `never`, synced.
     private(set) var durableIndex: UInt64
-    private var syncs: UInt64 = 0
-    /// How long each of them took.
-    private var syncTimes = DurationHistogram()
+    /// Synchronisations since they were taken, and how long each took.
+    private var syncs = DurationHistogram()
     /// A mark stands at `offset`.
     private var isMarked = false
 
@@ -66,12 +65,9 @@ final class SegmentWriter {
 
     // MARK: Groups
 
-    /// Synchronisations since the last call. How long they took goes to `times`.
-    func takeSyncs(_ times: SyncTimes) -> UInt64 {
-        guard syncs > 0 else { return 0 }
-        times.add(syncTimes)
-        syncTimes = DurationHistogram()
-        defer { syncs = 0 }
+    /// Synchronisations since the last call.
+    func takeSyncs() -> DurationHistogram {
+        defer { syncs = DurationHistogram() }
         return syncs
     }
 
@@ -139,9 +135,9 @@ final class SegmentWriter {
 
     private func synchronize(_ file: any StorageFile) throws(ThalwegError) {
         guard options.syncPolicy == .always else { return }
+        let start = MonotonicTime.nanoseconds
         try file.synchronize()
-        syncs += 1
-        syncTimes.record(file.lastSyncNanoseconds)
+        syncs.record(MonotonicTime.nanoseconds - start)
     }
 
     // MARK: Marks and seals

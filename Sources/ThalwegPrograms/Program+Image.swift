@@ -21,15 +21,7 @@ extension Program {
         write(counters, &writer)
         let globals = instance.readGlobals()
         writer.integer(UInt64(globals.count))
-        for global in globals {
-            writer.integer(UInt64(global.kind))
-            writer.integer(global.bits)
-        }
-        writer.integer(UInt64(instance.memoryBytes))
-        forEachPage(in: 0..<instance.memoryBytes) { place, page in
-            writer.integer(UInt64(place))
-            writer.raw(page)
-        }
+        write(globals, memory: 0..<instance.memoryBytes, &writer)
         writer.integer(UInt64.max)
         writer.integer(Self.checksum(writer.bytes, writer.bytes.count))
         return writer.bytes
@@ -59,18 +51,26 @@ extension Program {
         precondition(memoryBytes > 0 && memoryBytes % Self.pageBytes == 0, "whole pages")
         var writer = ByteWriter(reserving: 1 << 16)
         write(counters, &writer)
-        for global in instance.readGlobals() {
+        let parts = max(1, (instance.memoryBytes + memoryBytes - 1) / memoryBytes)
+        let start = Int(choice % UInt64(parts)) * memoryBytes
+        let end = min(start + memoryBytes, instance.memoryBytes)
+        write(instance.readGlobals(), memory: start..<end, &writer)
+        return writer.bytes
+    }
+
+    /// Globals, the size of memory, and its pages in use within a range.
+    private func write(
+        _ globals: [GlobalValue], memory range: Range<Int>, _ writer: inout ByteWriter
+    ) {
+        for global in globals {
             writer.integer(UInt64(global.kind))
             writer.integer(global.bits)
         }
         writer.integer(UInt64(instance.memoryBytes))
-        let parts = max(1, (instance.memoryBytes + memoryBytes - 1) / memoryBytes)
-        let start = Int(choice % UInt64(parts)) * memoryBytes
-        forEachPage(in: start..<min(start + memoryBytes, instance.memoryBytes)) { place, page in
+        forEachPage(in: range) { place, page in
             writer.integer(UInt64(place))
             writer.raw(page)
         }
-        return writer.bytes
     }
 
     private func write(_ counters: ProgramCounters, _ writer: inout ByteWriter) {

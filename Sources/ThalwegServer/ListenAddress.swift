@@ -1,3 +1,5 @@
+import NIOCore
+import NIOPosix
 import ThalwegModel
 
 /// Where to listen: `host:port`, `[ipv6]:port` or `unix:/path`.
@@ -55,4 +57,16 @@ enum ListenAddress: Hashable, CustomStringConvertible {
     }
 
     var description: String { description(port: nil) }
+}
+
+extension ServerBootstrap {
+    /// Listens there. A Unix socket that an earlier process left is replaced.
+    func bind(to address: ListenAddress) async throws -> any Channel {
+        switch address {
+        case .tcp(let host, let port):
+            try await bind(host: host, port: port).get()
+        case .unix(let path):
+            try await bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+        }
+    }
 }

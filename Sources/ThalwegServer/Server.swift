@@ -120,14 +120,7 @@ public final class Server: Sendable {
                 }
             }
         do {
-            switch endpoint {
-            case .tcp(let host, let port):
-                return try await bootstrap.bind(host: host, port: port).get()
-            case .unix(let path):
-                return try await bootstrap.bind(
-                    unixDomainSocketPath: path, cleanupExistingSocketFile: true
-                ).get()
-            }
+            return try await bootstrap.bind(to: endpoint)
         } catch {
             throw ThalwegError(
                 .invalidConfiguration, "cannot listen on \(endpoint): \(error)",
@@ -155,7 +148,7 @@ public final class Server: Sendable {
 
     /// The log that this node keeps with others: its members, and who leads; `nil` for a node that
     /// stands alone.
-    public var replicatedLog: ReplicatedLog? { node.log as? ReplicatedLog }
+    public var replicatedLog: ReplicatedLog? { node.replicatedLog }
 
     /// Ends with the server.
     func accompany(_ task: Task<Void, Never>) {

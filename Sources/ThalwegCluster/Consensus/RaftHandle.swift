@@ -117,12 +117,12 @@ final class RaftHandle {
         let update = try step(&event, "timeout", given: [])
         // A follower that may not stand itself (a learner, or one whose disk is behind) would go on
         // to believe in the leader it lost, and refuse its vote to everybody else.
-        if role == .follower { raft.pointee.follower_state.current_leader.id = 0 }
+        if role == .follower { forgetLeader() }
         return update
     }
 
     /// Of a follower: it has no leader any more, and its election timer is at its end if `isDue`.
-    func forgetLeader(isDue: Bool) {
+    func forgetLeader(isDue: Bool = false) {
         precondition(role == .follower, "others have no leader")
         raft.pointee.follower_state.current_leader.id = 0
         if isDue { raft.pointee.follower_state.randomized_election_timeout = 0 }

@@ -4,13 +4,8 @@ import ThalwegLog
 /// Transports of one process, for tests: what is sent is received at once, on the sender's thread,
 /// unless the two are cut apart. Of a cut nobody is told, of a node that stops all are.
 public final class LoopbackNetwork: Sendable {
-    private struct Receiver {
-        let receive: @Sendable ([UInt8]) -> Void
-        let lost: @Sendable (NodeID) -> Void
-    }
-
     private struct State {
-        var receivers: [NodeID: Receiver] = [:]
+        var receivers: [NodeID: PeerReceiver] = [:]
         var isolated: Set<NodeID> = []
     }
 
@@ -36,11 +31,8 @@ public final class LoopbackNetwork: Sendable {
             self.id = id
         }
 
-        func start(
-            receive: @escaping @Sendable ([UInt8]) -> Void,
-            lost: @escaping @Sendable (NodeID) -> Void
-        ) {
-            network.state.withLock { $0.receivers[id] = Receiver(receive: receive, lost: lost) }
+        func start(_ receiver: PeerReceiver) {
+            network.state.withLock { $0.receivers[id] = receiver }
         }
 
         func send(_ frame: [UInt8], to peer: Member) {
@@ -48,14 +40,14 @@ public final class LoopbackNetwork: Sendable {
                 state.isolated.contains(id) || state.isolated.contains(peer.id)
                     ? nil : state.receivers[peer.id]
             }
-            receiver?.receive(frame)
+            receiver?.received(frame)
         }
 
         func stop() {
             let others = network.state.withLock { state in
                 guard state.receivers.removeValue(forKey: id) != nil,
                     !state.isolated.contains(id)
-                else { return [Receiver]() }
+                else { return [PeerReceiver]() }
                 return state.receivers.filter { !state.isolated.contains($0.key) }.map(\.value)
             }
             for other in others { other.lost(id) }

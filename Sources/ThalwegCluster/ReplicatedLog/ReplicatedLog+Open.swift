@@ -1,4 +1,3 @@
-import Glibc
 public import ThalwegLog
 public import ThalwegModel
 
@@ -51,21 +50,15 @@ extension ReplicatedLog {
             }
             let replica = try Replica(
                 opened, founders: options.founders, options: options.replica,
-                time: monotonicMilliseconds())
+                time: MonotonicTime.milliseconds)
             let log = ReplicatedLog(
                 options: options, log: opened.log, replica: replica,
-                transport: try transport(replica.id), clock: { monotonicMilliseconds() })
+                transport: try transport(replica.id), clock: { MonotonicTime.milliseconds })
             return OpenedReplicatedLog(
                 log: log, snapshot: opened.snapshot, warnings: opened.warnings)
         } catch {
             opened.log.closeAbruptly()
             throw error
         }
-    }
-
-    private static func monotonicMilliseconds() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000 + UInt64(time.tv_nsec) / 1_000_000
     }
 }

@@ -128,8 +128,9 @@ public final class ReplicatedLog: CommitLog, @unchecked Sendable {
         }
         if let failure { return receiver.failed(failure) }
         transport.start(
-            receive: { [weak self] frame in self?.received(frame) },
-            lost: { [weak self] peer in self?.post(.lost(peer)) })
+            PeerReceiver(
+                received: { [weak self] frame in self?.received(frame) },
+                lost: { [weak self] peer in self?.post(.lost(peer)) }))
     }
 
     /// As `append(tag:payload:term:)`, in whatever term this node leads. For callers with nothing

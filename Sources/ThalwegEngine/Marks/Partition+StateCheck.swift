@@ -68,7 +68,7 @@ extension Partition {
         return slice
     }
 
-    /// Looks at everything in one go: about 50 ns a record.
+    /// Looks at everything in one go.
     public func hash(_ topic: TopicID) throws(ThalwegError) -> TopicHash {
         try required(topic).state.stateHash()
     }

@@ -98,7 +98,7 @@ public protocol TopicProgram: AnyObject {
 /// What a hash of a topic has of its program.
 public enum ProgramHash {
     /// Bytes of memory that it looks at, most of them empty in most programs: copying them holds up the
-    /// topic's loop for a millisecond.
+    /// topic's loop.
     public static let memoryBytes = 8 << 20
 }
 

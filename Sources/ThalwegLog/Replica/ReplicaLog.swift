@@ -23,11 +23,10 @@ package final class ReplicaLog: @unchecked Sendable {
     let places: SegmentPlaces
     var writer: SegmentWriter
     private let newestSnapshot: Atomic<UInt64>
-    private let syncCount = Atomic<UInt64>(0)
     package let syncTimes = SyncTimes()
 
     /// Synchronisations of segments, for entries and marks. Any thread.
-    package var syncs: UInt64 { syncCount.load(ordering: .relaxed) }
+    package var syncs: UInt64 { syncTimes.histogram.count }
 
     /// Segments that hold entries. Any thread.
     package var segmentCount: Int { places.count }
@@ -97,7 +96,7 @@ package final class ReplicaLog: @unchecked Sendable {
 
     /// Counts what the writer of this segment did since it was asked last.
     private func noteSyncs() {
-        syncCount.add(writer.takeSyncs(syncTimes), ordering: .relaxed)
+        syncTimes.add(writer.takeSyncs())
     }
 
     /// Reads entries from `index` on, up to `last` or about `maximumBytes`, at least one.

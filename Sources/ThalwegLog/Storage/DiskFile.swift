@@ -7,7 +7,6 @@ final class DiskFile: StorageFile {
     private let descriptor: Int32
     private let path: String
     private let isClosed = Atomic<Bool>(false)
-    private let syncNanoseconds = Atomic<UInt64>(0)
 
     init(descriptor: Int32, path: String) {
         self.descriptor = descriptor
@@ -45,18 +44,7 @@ final class DiskFile: StorageFile {
     func synchronize() throws(ThalwegError) {
         // The size is metadata needed to read the data back, so fdatasync keeps it too. Never
         // tried again, not even after EINTR: the kernel reports an error once and forgets it.
-        let start = Self.uptime
         guard fdatasync(descriptor) == 0 else { throw DiskStorage.syncFailure(path, errno) }
-        syncNanoseconds.store(Self.uptime - start, ordering: .relaxed)
-    }
-
-    var lastSyncNanoseconds: UInt64 { syncNanoseconds.load(ordering: .relaxed) }
-
-    /// Nanoseconds of a clock that never goes back.
-    private static var uptime: UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
     func size() throws(ThalwegError) -> UInt64 {

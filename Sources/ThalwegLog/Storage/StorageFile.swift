@@ -13,16 +13,12 @@ public protocol StorageFile: AnyObject, Sendable {
     /// Returns when content and size are durable. After an error what was written since the last
     /// success may be lost although a later call succeeds: do not call again.
     func synchronize() throws(ThalwegError)
-    /// How long the last `synchronize()` took; 0 where nobody measures.
-    var lastSyncNanoseconds: UInt64 { get }
     func size() throws(ThalwegError) -> UInt64
     func truncate(to sizeBytes: UInt64) throws(ThalwegError)
     func close()
 }
 
 extension StorageFile {
-    public var lastSyncNanoseconds: UInt64 { 0 }
-
     /// Reads until `count` bytes are there or the file ends; returns how many.
     func readFully(
         into buffer: RawBuffer, at offset: UInt64, count: Int, bufferOffset: Int = 0

@@ -61,7 +61,7 @@ extension Node {
     }
 
     /// This node among the members; `nil` for one that stands alone.
-    var identity: NodeID? { (log as? ReplicatedLog)?.id }
+    var identity: NodeID? { replicatedLog?.id }
 
     // MARK: Handing over
 
@@ -69,7 +69,7 @@ extension Node {
     /// to take it. What comes meanwhile is refused before anything is done with it, so that clients
     /// take it to whoever leads next and none is left with a request of which nobody knows.
     func stopLeading() async {
-        let isOneOfMany = (log as? ReplicatedLog)?.membership.voters.count ?? 1 > 1
+        let isOneOfMany = replicatedLog?.membership.voters.count ?? 1 > 1
         handOvers.withLock { $0.isStopping = true }
         guard isOneOfMany else { return await drain() }
         await comeToRest()
@@ -99,7 +99,7 @@ extension Node {
     /// Hands leadership to the voter that is furthest, so that writes need not wait until the others
     /// miss this node. Returns when that is done, or has taken as long as an election.
     func handOver() async {
-        guard let log = log as? ReplicatedLog, let cluster = options.cluster else { return }
+        guard let log = replicatedLog, let cluster = options.cluster else { return }
         let patience = Int64(cluster.replica.consensus.electionMilliseconds)
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             catalog.loop.execute { [catalog] in

@@ -61,7 +61,7 @@ final class MetricsServer: @unchecked Sendable {
     private static func bind(
         _ endpoint: ListenAddress, _ group: MultiThreadedEventLoopGroup, _ opening: MetricsOpening
     ) async throws -> any Channel {
-        let bootstrap = ServerBootstrap(group: group)
+        try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 64)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             // Nobody is let in before there is something to say.
@@ -72,14 +72,7 @@ final class MetricsServer: @unchecked Sendable {
                     try opening.server.withLock { $0 }?.accept(channel)
                 }
             }
-        switch endpoint {
-        case .tcp(let host, let port):
-            return try await bootstrap.bind(host: host, port: port).get()
-        case .unix(let path):
-            return try await bootstrap.bind(
-                unixDomainSocketPath: path, cleanupExistingSocketFile: true
-            ).get()
-        }
+            .bind(to: endpoint)
     }
 
     private init(

@@ -74,7 +74,7 @@ extension Node {
     /// Whether this node serves, as far as it knows itself.
     var readiness: Readiness {
         if let reason = unserved.withLock({ $0 }) { return .failed(reason) }
-        guard let log = log as? ReplicatedLog else { return .ready }
+        guard let log = replicatedLog else { return .ready }
         if leaderships.isRestoring.load(ordering: .relaxed) { return .restoring }
         let progress = log.progress
         let silence = progress.millisecondsSinceLeader

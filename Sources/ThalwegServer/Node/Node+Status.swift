@@ -41,7 +41,7 @@ struct PartitionFigures: Sendable {
 extension Node {
     /// The counters that STATUS reports. Names are part of the interface.
     func status(_ sum: PartitionFigures) -> [StatusInfo.Counter] {
-        let progress = (log as? ReplicatedLog)?.progress
+        let progress = replicatedLog?.progress
         let log = log.statistics
         return [
             .init("connections", UInt64(counters.connections.load(ordering: .relaxed))),
@@ -91,7 +91,7 @@ extension Node {
 
     /// This node does not know, perhaps, what was committed a while ago.
     var isBehind: Bool {
-        guard let progress = (log as? ReplicatedLog)?.progress, progress.leader != identity else {
+        guard let progress = replicatedLog?.progress, progress.leader != identity else {
             return false
         }
         return progress.leader == .none || progress.lag > 0

@@ -4,7 +4,8 @@ import ThalwegModel
 
 // What a loop does by itself now and then. It is held by its tasks until the event loop ends.
 extension PartitionLoop {
-    /// A second: how often a topic's memory is looked at, and the most that it rests before that.
+    /// How often topics are looked at. One gives memory back when it had no window for one to two of
+    /// these.
     private static let restInterval = TimeAmount.seconds(1)
 
     func startChores() {

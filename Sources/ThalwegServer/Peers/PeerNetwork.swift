@@ -13,9 +13,6 @@ import ThalwegCluster
 import ThalwegModel
 
 final class PeerNetwork: PeerTransport {
-    typealias Receiver = @Sendable (_ frame: [UInt8]) -> Void
-    typealias Loser = @Sendable (_ peer: NodeID) -> Void
-
     let identity: PeerIdentity
     /// Nil where nodes talk in plain text.
     let tls: PeerTLS?
@@ -25,8 +22,7 @@ final class PeerNetwork: PeerTransport {
     private let state = Mutex(State())
 
     private struct State {
-        var receiver: Receiver?
-        var loser: Loser?
+        var receiver: PeerReceiver?
         var links: [NodeID: PeerLink] = [:]
         /// Of nodes that said hello; the members may not name them (yet, or any more).
         var addresses: [NodeID: String] = [:]
@@ -61,7 +57,7 @@ final class PeerNetwork: PeerTransport {
         engine: String, secret: ClusterSecret?, tls: PeerTLS? = nil,
         options: PeerOptions = PeerOptions(), logger: Logger
     ) async throws(ThalwegError) -> PeerNetwork {
-        guard case .tcp(let host, let port) = listen else {
+        guard case .tcp = listen else {
             throw ThalwegError(
                 .invalidConfiguration, "nodes cannot talk over \(listen)",
                 advice: "write HOST:PORT or [IPv6]:PORT")
@@ -76,7 +72,7 @@ final class PeerNetwork: PeerTransport {
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelOption(.socketOption(.so_keepalive), value: 1)
                 .childChannelInitializer { acceptor.initialize($0) }
-                .bind(host: host, port: port).get()
+                .bind(to: listen)
         } catch {
             try? await group.shutdownGracefully()
             throw ThalwegError(
@@ -98,8 +94,8 @@ final class PeerNetwork: PeerTransport {
 
     // MARK: The transport
 
-    func start(receive: @escaping Receiver, lost: @escaping Loser) {
-        state.withLock { ($0.receiver, $0.loser) = (receive, lost) }
+    func start(_ receiver: PeerReceiver) {
+        state.withLock { $0.receiver = receiver }
     }
 
     func send(_ frame: [UInt8], to peer: Member) {
@@ -124,7 +120,7 @@ final class PeerNetwork: PeerTransport {
                     let isFirst = !state.isStopped
                     defer {
                         state.isStopped = true
-                        (state.receiver, state.loser) = (nil, nil)
+                        state.receiver = nil
                         state.links = [:]
                     }
                     return (
@@ -174,16 +170,16 @@ final class PeerNetwork: PeerTransport {
     }
 
     func closed(_ channel: any Channel) {
-        let (node, loser): (NodeID?, Loser?) = state.withLock { state in
+        let (node, receiver): (NodeID?, PeerReceiver?) = state.withLock { state in
             let node = state.accepted.removeValue(forKey: ObjectIdentifier(channel))?.node
             let isOnly = !state.accepted.values.contains { $0.node == node }
-            return (isOnly ? node : nil, state.loser)
+            return (isOnly ? node : nil, state.receiver)
         }
-        if let node { loser?(node) }
+        if let node { receiver?.lost(node) }
     }
 
     func received(_ frame: [UInt8]) {
-        state.withLock { $0.receiver }?(frame)
+        state.withLock { $0.receiver }?.received(frame)
     }
 }
 
