@@ -27,12 +27,7 @@ struct ClusterClientTests {
     private func leaveBehind(
         _ cluster: TestCluster
     ) async throws -> (behind: NodeID, topic: Topic, last: Offset, writer: ThalwegClient) {
-        let writer = try await cluster.client(.named("writer"))
-        let topic = try await writer.topic(try Sample.definition())
-        let first = try await writer.put(
-            topic, .u64(1), row: try Sample.row(topic, "first")
-        ).offset
-        _ = try await cluster.hashes(topic.name, at: first)
+        let (writer, topic, first) = try await cluster.sample("first")
         let behind = try #require(cluster.followers(of: try await cluster.leader()).first)
         cluster.network.isolate(behind)
         var last = first

@@ -9,12 +9,7 @@ import ThalwegServer
 struct ClusterDivergenceTests {
     @Test func aNodeWhoseStateIsAnotherStopsServingAndTheOthersGoOn() async throws {
         try await withCluster { cluster in
-            let writer = try await cluster.client(.named("writer"))
-            let topic = try await writer.topic(try Sample.definition())
-            let last = try await writer.put(
-                topic, .u64(1), row: try Sample.row(topic, "kept")
-            ).offset
-            #expect(try await cluster.hashes(topic.name, at: last).count == 1)
+            let (writer, topic, _) = try await cluster.sample("kept")
             let leader = try await cluster.leader()
             let spoiled = try #require(cluster.followers(of: leader).first)
             let reader = try await TestServer.connectLasting(

@@ -41,8 +41,10 @@ final class TestPeer: Sendable {
                 tls: try tls.map { try PeerTLS($0) }, options: options, logger: log.logger)
         }
         peer.network.start(
-            receive: { [received = peer.received] frame in received.change { $0.append(frame) } },
-            lost: { [lost = peer.lost] node in lost.change { $0.append(node) } })
+            PeerReceiver(
+                received: { [received = peer.received] frame in received.change { $0.append(frame) }
+                },
+                lost: { [lost = peer.lost] node in lost.change { $0.append(node) } }))
         return peer
     }
 

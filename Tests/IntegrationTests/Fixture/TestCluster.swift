@@ -222,6 +222,17 @@ final class TestCluster: Sendable {
         }
     }
 
+    /// The sample topic with one record, which every node has.
+    func sample(
+        _ name: String = "p"
+    ) async throws -> (writer: ThalwegClient, topic: Topic, last: Offset) {
+        let writer = try await client(.named("writer"))
+        let topic = try await writer.topic(try Sample.definition())
+        let last = try await writer.put(topic, .u64(1), row: try Sample.row(topic, name)).offset
+        #expect(try await hashes(topic.name, at: last).count == 1)
+        return (writer, topic, last)
+    }
+
     func followers(of leader: NodeID) -> [NodeID] { nodes.filter { $0 != leader } }
 
     /// Waits until every node has applied the topic up to `offset` and gives their hashes there.

@@ -34,12 +34,7 @@ struct ClusterMetricsTests {
 
     @Test func oneNodeLeadsAndTellsOfTheOthers() async throws {
         try await withMeasuredCluster { cluster in
-            let writer = try await cluster.client(.named("writer"))
-            let topic = try await writer.topic(try Sample.definition())
-            let last = try await writer.put(
-                topic, .u64(1), row: try Sample.row(topic, "p")
-            ).offset
-            _ = try await cluster.hashes(topic.name, at: last)
+            let (writer, _, _) = try await cluster.sample()
             let pages = try await pages(cluster)
             let leader = try await cluster.leader()
             for (id, page) in pages {
@@ -104,12 +99,7 @@ struct ClusterMetricsTests {
 
     @Test func aNodeWhoseStateIsAnotherIsNotReady() async throws {
         try await withMeasuredCluster { cluster in
-            let writer = try await cluster.client(.named("writer"))
-            let topic = try await writer.topic(try Sample.definition())
-            let last = try await writer.put(
-                topic, .u64(1), row: try Sample.row(topic, "p")
-            ).offset
-            #expect(try await cluster.hashes(topic.name, at: last).count == 1)
+            let (writer, topic, _) = try await cluster.sample()
             let leader = try await cluster.leader()
             let spoiled = try #require(cluster.followers(of: leader).first)
             let server = try cluster.server(spoiled)

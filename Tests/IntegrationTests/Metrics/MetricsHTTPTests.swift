@@ -104,6 +104,19 @@ import ThalwegServer
         }
     }
 
+    /// It is answered so, the connection ends, and others are served on.
+    private func expectRefusal(of request: String, _ status: Int, _ code: String) async throws {
+        try await withMeasuredServer { server in
+            let raw = try server.scraper()
+            try raw.send(request)
+            let reply = try #require(try raw.reply())
+            #expect(reply.status == status)
+            #expect(reply.body.hasPrefix("\(code): "))
+            #expect(try raw.reply() == nil)
+            #expect(try server.get("/livez").status == 200)
+        }
+    }
+
     @Test(arguments: [
         "nonsense\r\n\r\n", "GET\r\n\r\n", "GET /livez HTTP/1.1\r\nNo colon\r\n\r\n",
         "GET /livez HTTP/1.1\r\n\r\n", "GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
@@ -111,15 +124,7 @@ import ThalwegServer
         "GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
     ])
     func whatIsNoRequestIsRefused(request: String) async throws {
-        try await withMeasuredServer { server in
-            let raw = try server.scraper()
-            try raw.send(request)
-            let reply = try #require(try raw.reply())
-            #expect(reply.status == 400)
-            #expect(reply.body.hasPrefix("bad_request: "))
-            #expect(try raw.reply() == nil)
-            #expect(try server.get("/livez").status == 200)
-        }
+        try await expectRefusal(of: request, 400, "bad_request")
     }
 
     @Test(arguments: [
@@ -131,15 +136,7 @@ import ThalwegServer
         "GET / HTTP/1.1\r\nHost: a\r\n" + String(repeating: "X: y\r\n", count: 200) + "\r\n",
     ])
     func aHeadThatIsTooLargeIsRefused(request: String) async throws {
-        try await withMeasuredServer { server in
-            let raw = try server.scraper()
-            try raw.send(request)
-            let reply = try #require(try raw.reply())
-            #expect(reply.status == 431)
-            #expect(reply.body.hasPrefix("head_too_large: "))
-            #expect(try raw.reply() == nil)
-            #expect(try server.get("/livez").status == 200)
-        }
+        try await expectRefusal(of: request, 431, "head_too_large")
     }
 
     @Test func aBodyThatIsTooLargeIsRefused() async throws {
