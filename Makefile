@@ -43,8 +43,12 @@ packages: ## Installs what the build needs from Debian, if it is missing.
 build: packages ## Builds everything for debugging, the tests too.
 	$(BUILD) --build-tests
 
+# One file that runs where there is no Swift. Exclusive access is checked by every build for
+# debugging, so by all tests; see docs/adr/0017.
+RELEASE_FLAGS := -Xswiftc -enforce-exclusivity=unchecked --static-swift-stdlib
+
 release: packages ## Builds the command with optimisation.
-	$(BUILD) -c release --product thalweg
+	$(BUILD) -c release --product thalweg $(RELEASE_FLAGS)
 
 demo: release modules ## Runs a server, loads it for some seconds and shows what came out.
 	THALWEG=$(RELEASE) scripts/demo.sh

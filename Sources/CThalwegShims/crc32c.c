@@ -2,11 +2,10 @@
 //
 // One crc32 instruction has a latency of three cycles and a throughput of one, so long inputs run
 // three interleaved streams of 1,024 bytes each and join them. Joining multiplies a stream's CRC by
-// x^(8·1024) mod P, done by four tables of 256 entries built at the first call (the zeros operator
+// x^(8·1024) mod P, done by four tables of 256 entries built when the program is loaded (the zeros operator
 // of Mark Adler's crc32c.c, Stack Overflow answer 17646775, re-derived here).
 #include "thalweg_shims.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #define POLYNOMIAL 0x82f63b78u
@@ -14,7 +13,6 @@
 
 static uint32_t byte_table[8][256];
 static uint32_t shift_table[4][256];
-static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
 
 static uint32_t matrix_times(const uint32_t *matrix, uint32_t vector) {
   uint32_t sum = 0;
@@ -88,7 +86,10 @@ static uint32_t crc_software(uint32_t crc, const uint8_t *p, size_t count) {
 #define HARDWARE __attribute__((target("sse4.2")))
 #define CRC64(crc, word) ((uint32_t)_mm_crc32_u64((crc), (word)))
 #define CRC8(crc, byte) (_mm_crc32_u8((crc), (byte)))
-static int has_hardware(void) { return __builtin_cpu_supports("sse4.2"); }
+static int has_hardware(void) {
+  __builtin_cpu_init();  // Constructors have no order: the compiler's own may come later.
+  return __builtin_cpu_supports("sse4.2");
+}
 #elif defined(__aarch64__) && defined(__linux__)
 #include <arm_acle.h>
 #include <sys/auxv.h>
@@ -116,10 +117,17 @@ HARDWARE static uint32_t crc_hardware(uint32_t crc, const uint8_t *p, size_t cou
 }
 #endif
 
-uint32_t thalweg_crc32c(uint32_t crc, const void *bytes, size_t count) {
-  pthread_once(&tables_once, build_tables);
+static uint32_t (*implementation)(uint32_t crc, const uint8_t *p, size_t count) = crc_software;
+
+// Before `main`, and so before there is a second thread: a frame of a few bytes has no time to ask
+// each time whether this was done.
+__attribute__((constructor)) static void choose_implementation(void) {
+  build_tables();
 #ifdef HARDWARE
-  if (has_hardware()) return crc_hardware(crc, bytes, count);
+  if (has_hardware()) implementation = crc_hardware;
 #endif
-  return crc_software(crc, bytes, count);
+}
+
+uint32_t thalweg_crc32c(uint32_t crc, const void *bytes, size_t count) {
+  return implementation(crc, bytes, count);
 }

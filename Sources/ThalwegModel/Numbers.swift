@@ -8,10 +8,10 @@
         self.rawValue = rawValue
     }
 
-    public static let start = Offset(0)
+    @inlinable public static var start: Offset { Offset(0) }
     /// No offset of a change: "not before the newest" asks for all that was committed anywhere when
     /// the read was asked for.
-    public static let newest = Offset(.max)
+    @inlinable public static var newest: Offset { Offset(.max) }
 
     @inlinable public static func < (left: Offset, right: Offset) -> Bool {
         left.rawValue < right.rawValue
@@ -43,7 +43,7 @@
         self.rawValue = rawValue
     }
 
-    public static let none = SourceID(0)
+    @inlinable public static var none: SourceID { SourceID(0) }
 
     @inlinable public static func < (left: SourceID, right: SourceID) -> Bool {
         left.rawValue < right.rawValue

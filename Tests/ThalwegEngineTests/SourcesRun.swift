@@ -38,7 +38,9 @@ final class SourcesRun {
     var applied = 0
     var now: Int64 = 1_000_000
     var model: [UInt64: Model] = [:]
-    /// Memberships that a stopped walk may or may not have taken back.
+    /// What a retraction's entry may have; `nil`: as in a server, where all of these fit one.
+    let entryBytes: Int?
+    /// Memberships that a walk of several entries may or may not have taken back when it was stopped.
     var unsure: [UInt64: Set<UInt16>] = [:]
     var death: Death?
     var epochs: [UInt16: OpenEpoch] = [:]
@@ -55,6 +57,7 @@ final class SourcesRun {
         leader = Partition(seed: seed)
         follower = Partition(seed: seed &* 31 &+ 7)
         keys = UInt64(random.pick([3, 40, 300]))
+        entryBytes = random.once(in: 3) ? random.pick([1, 100, 1_000]) : nil
         let count = random.pick([2, 5, 90])
         sources = (1...count).map { UInt16($0 * 600) }
         let definition = TopicDefinition(
@@ -160,9 +163,13 @@ final class SourcesRun {
     private func stepDeath() {
         guard var death else { return }
         let step = leader.retract(
-            &death.walk, limit: random.pick([1, 7, 100]), time: Timestamp(microseconds: now))
+            &death.walk, limit: random.pick([1, 7, 100]), time: Timestamp(microseconds: now),
+            entryBytes: entryBytes)
         self.death = death
-        guard step == .isDone else { return }
+        guard step == .isDone else {
+            #expect(entryBytes != nil || death.walk.retracted == 0, "\(comment): a part of it")
+            return
+        }
         for source in death.sources {
             for key in model.keys { retract(key, source) }
         }
@@ -175,8 +182,10 @@ final class SourcesRun {
         let source = random.pick(death.sources)
         death.walk.spare(SourceID(source))
         death.sources.removeAll { $0 == source }
-        for (key, record) in model where record.members.contains(source) {
-            unsure[key, default: []].insert(source)
+        if death.walk.retracted > 0 {
+            for (key, record) in model where record.members.contains(source) {
+                unsure[key, default: []].insert(source)
+            }
         }
         self.death = death
         count("return")
@@ -259,7 +268,7 @@ final class SourcesRun {
     private func restart() throws {
         guard random.once(in: 4) else { return }
         try sealAndApplyAll()
-        if let death {
+        if let death, death.walk.retracted > 0 {
             for (key, record) in model {
                 let touched = record.members.intersection(death.sources)
                 if !touched.isEmpty { unsure[key, default: []].formUnion(touched) }

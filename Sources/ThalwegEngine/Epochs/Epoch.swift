@@ -9,10 +9,10 @@
 // the difference, and only that. So an epoch that is abandoned (by word, by the end of its
 // connection, by a crash) has retracted nothing, and costs no log.
 //
-// The walk to find the difference goes through the change index a bounded piece at a time, as
-// `RetractionWalk` does; what it finds is retracted at once when it has reached the tail, so that
-// no seal comes between. What the source asserts again while the walk goes on stays. A topic that
-// keeps every write does the same in its own way: see `TopicState+StreamEpoch.swift`.
+// The difference is found by a walk through the change index, a bounded piece at a time, and
+// retracted at once (`MembershipWalk`), so that no seal comes between. What the source asserts again
+// while the walk goes on stays. A topic that keeps every write does the same in its own way: see
+// `TopicState+StreamEpoch.swift`.
 //
 // Memory: the marks, and four bytes for each record of the difference.
 import ThalwegModel
@@ -34,28 +34,18 @@ final class Epoch {
         self.begin = begin
     }
 
-    var bytes: Int { marks.bytes + (walk?.found.capacity ?? 0) * 4 }
+    var bytes: Int { marks.bytes + (walk?.search.found.capacity ?? 0) * 4 }
 }
 
 /// The search for the difference, at an epoch's end.
 struct EpochWalk {
-    var position: UInt64 = 0
-    /// Where the newest writes before the end are: see `TopicState.newestPlaceOfWrites`.
-    let place: UInt64
+    /// Finds what is asserted and not marked.
+    var search: MembershipWalk
     /// It has met everything but what is on its way: nothing more is sent on its way until its end.
     var isAtTail = false
-    /// Records asserted before and not since, as far as is known. A slot may stand here twice, or
-    /// have another record by now: it is looked at again before anything is done.
-    var found: [UInt32] = []
-    /// Bytes of the entry that retracts them, at most.
-    var entryBytes = 0
 }
 
 extension TopicState {
-    /// Bytes of an entry that one epoch's difference may have: an entry of the log has 64 MiB, and
-    /// shares it with what else the window holds.
-    static let epochEntryBytes = 48 << 20
-
     // MARK: While it is open
 
     /// Marks the records that a chunk of writes asserted.
@@ -83,30 +73,18 @@ extension TopicState {
     mutating func searchEpoch(_ epoch: Epoch, _ source: UInt16, limit: Int) -> WalkStep {
         guard var walk = epoch.walk else { return .isDone }
         // Who has written here for the first time is known when that is applied.
-        if isStream, !isApplied(walk.place) { return .waits }
+        if isStream, !isApplied(walk.search.place) { return .waits }
         let own = LostSources([source], in: table.sources)
         guard !own.singles.isEmpty else { return .isDone }
         // Out of the epoch while its memory grows.
         epoch.walk = nil
-        let last = table.changes.last
-        let reached = walkRecords(after: walk.position, limit: limit) { slot in
-            guard !epoch.marks.contains(slot) else { return }
-            let record = table.record(slot)
-            let sources = newest(slot).sources
-            if own.isAny(in: sources, table.sources) {
-                walk.found.append(slot)
-                walk.entryBytes += (isStream ? 1 : 16) + table.shape.keySize(record)
-                if !isStream, !SourceSets.isMask(sources) || sources.nonzeroBitCount > 1 {
-                    walk.entryBytes += 2 * table.sources.members(sources).count
-                }
-            }
-        }
-        walk.position = reached
-        walk.isAtTail = walk.isAtTail || isStream && reached == last
+        let isAtTail = search(
+            &walk.search, for: own, limit: limit, except: { epoch.marks.contains($0) })
+        walk.isAtTail = walk.isAtTail || isStream && isAtTail
         epoch.walk = walk
-        guard reached == last else { return .goesOn }
+        guard isAtTail else { return .goesOn }
         if isStream { return queue.groupsInFlight == 0 ? .isDone : .waits }
-        return isApplied(walk.place) ? .isDone : .waits
+        return isApplied(walk.search.place) ? .isDone : .waits
     }
 
     /// Merges the whole difference into the open window; gives how many records it has.
@@ -116,24 +94,26 @@ extension TopicState {
         _ epoch: Epoch, _ source: UInt16, time: Int64
     ) throws(ThalwegError) -> Int {
         precondition(!isStream, "a topic without windows cuts its difference")
-        guard let walk = epoch.walk else { return 0 }
-        try checkDifference(walk, limit: TopicState.epochEntryBytes)
-        guard open.pointee.count + walk.found.count <= PendingWindow.limit else {
+        guard var walk = epoch.walk else { return 0 }
+        refresh(&walk.search)
+        try checkDifference(walk.search, limit: TopicState.retractionBytes)
+        guard open.pointee.count + walk.search.found.count <= PendingWindow.limit else {
             throw .exceeded(
                 .memoryLimit, "the number of records in the topic's open window",
-                value: open.pointee.count + walk.found.count, limit: PendingWindow.limit,
+                value: open.pointee.count + walk.search.found.count, limit: PendingWindow.limit,
                 advice: "wait until the log has caught up")
         }
         let own = LostSources([source], in: table.sources)
         var count = 0
-        for slot in walk.found where table.record(slot).isLive && !epoch.marks.contains(slot) {
+        for slot in walk.search.found where table.record(slot).isLive && !epoch.marks.contains(slot)
+        {
             guard own.isAny(in: newest(slot).sources, table.sources) else { continue }
             count += retractPending(slot, own.singles, reason: .epoch, time: time)
         }
         return count
     }
 
-    func checkDifference(_ walk: EpochWalk, limit: Int) throws(ThalwegError) {
+    func checkDifference(_ walk: MembershipWalk, limit: Int) throws(ThalwegError) {
         guard walk.entryBytes <= limit else {
             throw .exceeded(
                 .memoryLimit, "the entry of the epoch's difference in bytes",

@@ -49,7 +49,8 @@ extension Partition {
             guard let box = box(topic), let epoch = box.state.epochs[source],
                 epoch.number == number, epoch.walk == nil
             else { throw Partition.noEpoch(source) }
-            epoch.walk = EpochWalk(place: box.state.newestPlaceOfWrites)
+            epoch.walk = EpochWalk(
+                search: MembershipWalk(place: box.state.newestPlaceOfWrites))
             return [topic]
         }
         guard sourceEpochs[source] == number else { throw Partition.noEpoch(source) }
@@ -57,7 +58,8 @@ extension Partition {
         for id in topicIDs {
             guard let box = box(id), box.state.concernsEpoch(of: source) else { continue }
             joinEpoch(box, source)
-            box.state.epochs[source]?.walk = EpochWalk(place: box.state.newestPlaceOfWrites)
+            box.state.epochs[source]?.walk = EpochWalk(
+                search: MembershipWalk(place: box.state.newestPlaceOfWrites))
             topics.append(id)
         }
         sourceEpochs[source] = nil

@@ -32,15 +32,15 @@ extension Partition {
         else { return nil }
         box.state.epochs[source.rawValue] = nil
         guard let walk = epoch.walk else { return nil }
-        let largest = TopicState.epochEntryBytes
+        let largest = TopicState.retractionBytes
         if box.state.program == nil {
-            try box.state.checkDifference(walk, limit: largest)
+            try box.state.checkDifference(walk.search, limit: largest)
         } else {
             // A program gets no more at once than somebody could send in one frame.
-            try box.state.checkDifference(walk, limit: min(largest, Limits.frameBytes))
+            try box.state.checkDifference(walk.search, limit: min(largest, Limits.frameBytes))
         }
         return box.state.cutDifference(
-            walk, epoch.marks, source.rawValue, time: time.microseconds, token: token)
+            walk.search, epoch.marks, source.rawValue, time: time.microseconds, token: token)
     }
 }
 
@@ -69,8 +69,10 @@ extension TopicState {
     }
 
     fileprivate mutating func cutDifference(
-        _ walk: EpochWalk, _ marks: SlotMarks, _ source: UInt16, time: Int64, token: UInt64
+        _ walk: MembershipWalk, _ marks: SlotMarks, _ source: UInt16, time: Int64, token: UInt64
     ) -> [UInt8]? {
+        var walk = walk
+        refresh(&walk)
         let own = LostSources([source], in: table.sources)
         var writes = EntryWriter()
         var batch = StreamBatch()

@@ -69,12 +69,22 @@ extension TopicState {
     func append(
         _ record: Record, _ members: inout [UInt16], into writer: inout RecordsWriter
     ) {
+        let sources = sources(record)
+        if let only = table.sources.only(sources) {
+            // Nearly always: no list is made for it.
+            return append(record, CollectionOfOne(SourceID(only)), into: &writer)
+        }
+        table.sources.members(sources, into: &members)
+        append(record, members.lazy.map { SourceID($0) }, into: &writer)
+    }
+
+    @inline(__always) private func append(
+        _ record: Record, _ sources: some Collection<SourceID>, into writer: inout RecordsWriter
+    ) {
         let isLive = record.isLive
-        table.sources.members(sources(record), into: &members)
         writer.append(
             isLive ? .live : .deleted, key: table.shape.key(record),
             version: RecordVersion(record.version), offset: Offset(record.lastChange),
-            sources: members.lazy.map { SourceID($0) },
-            row: isLive ? table.shape.row(record) : .init(start: nil, count: 0))
+            sources: sources, row: isLive ? table.shape.row(record) : .init(start: nil, count: 0))
     }
 }

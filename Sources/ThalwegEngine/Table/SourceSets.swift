@@ -114,6 +114,12 @@ struct SourceSets: ~Copyable {
         return members
     }
 
+    /// The identity of a set in mask form that has one; `nil` of any other.
+    @inline(__always) func only(_ word: UInt64) -> UInt16? {
+        guard SourceSets.isMask(word), word != 0, word & (word - 1) == 0 else { return nil }
+        return identities[word.trailingZeroBitCount]
+    }
+
     /// Puts the identities, ascending, into memory that is used again and again.
     func members(_ word: UInt64, into members: inout [UInt16]) {
         members.removeAll(keepingCapacity: true)

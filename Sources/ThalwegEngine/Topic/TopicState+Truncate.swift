@@ -85,6 +85,7 @@ extension TopicState {
         // Words of source sets in windows stay what they are.
         swap(&old.sources, &table.sources)
         table.goOn(behind: old)
+        tables += 1
         rehome(from: old)
         tail.forget()
         counters.changes = table.changes.last
@@ -103,8 +104,6 @@ extension TopicState {
         }
         for (source, epoch) in epochs {
             epoch.marks = marks[source] ?? SlotMarks()
-            epoch.walk?.found = []
-            epoch.walk?.entryBytes = 0
         }
     }
 

@@ -66,6 +66,8 @@ struct TopicState: ~Copyable {
     var snapshot: SnapshotWalk?
     /// The window of the newest truncation.
     var truncation: UInt64 = 0
+    /// How many tables a truncation has replaced: a slot is of one of them.
+    var tables: UInt32 = 0
     /// Open epochs by source.
     var epochs: [UInt16: Epoch] = [:]
     /// Changes one by one, where the topic keeps them.

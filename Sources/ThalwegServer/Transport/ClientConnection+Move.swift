@@ -18,12 +18,14 @@ import ThalwegWire
 extension ClientConnection {
     /// Whether `frame` waits until the connection is on another loop. It has left then.
     func moves(for frame: ReceivedFrame) -> Bool {
-        guard frame.header.type == .get, case .open = state, frame.payload.count >= 4,
-            subscriptions.loops.isEmpty, epochs.epochs.isEmpty
-        else { return false }
+        guard frame.header.rawType == FrameType.get.rawValue, frame.payload.count >= 4 else {
+            return false
+        }
         let topic = TopicID(UInt32(littleEndian: frame.payload.loadUnaligned(as: UInt32.self)))
         let loop = node.partition(topic).loop
-        guard !loop.inEventLoop, node.system.named(topic) == nil else { return false }
+        guard !loop.inEventLoop, case .open = state, subscriptions.loops.isEmpty,
+            epochs.epochs.isEmpty, node.system.named(topic) == nil
+        else { return false }
         hasMoved = true
         state = .moving
         outlet.hold()

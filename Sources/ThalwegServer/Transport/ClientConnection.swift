@@ -49,6 +49,8 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
     var handedOver = 0
     /// Writes of the read that is being handled, which go to another loop when it is.
     var crossing: CrossingWrites?
+    /// What the read that is being handled brought.
+    private var bytesOfRead = 0
     var isReadPending = false
     /// Of the loop that the connection is on.
     var counts: RequestCounts?
@@ -162,6 +164,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
             cross()
             if gathers { sendGathered(isLast: true) }
         }
+        bytesOfRead = bytes.count
         var bytes = bytes
         do throws(ThalwegError) {
             if !partial.isEmpty { bytes = try complete(with: bytes) }
@@ -251,7 +254,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
                     advice: "see docs/protocol.md for the types of this version"),
                 frame.header.requestID)
         }
-        counts?.note(type)
+        counts?.note(frame.header)
         if case .waitingForHello = state {
             guard type == .hello else {
                 throw ThalwegError(
@@ -290,7 +293,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
         handedOver += payload.count
         if crossing?.partition !== partition {
             cross()
-            crossing = CrossingWrites(to: partition)
+            crossing = CrossingWrites(to: partition, capacity: max(payload.count, bytesOfRead))
         }
         crossing?.append(payload, requestID: requestID)
     }

@@ -8,8 +8,10 @@ struct CrossingWrites: Sendable {
     private var bytes: [UInt8] = []
     private var batches: [(requestID: UInt32, count: Int)] = []
 
-    init(to partition: PartitionLoop) {
+    /// - Parameter capacity: bytes that are likely to come, so that they are copied once.
+    init(to partition: PartitionLoop, capacity: Int) {
         self.partition = partition
+        bytes.reserveCapacity(capacity)
     }
 
     var byteCount: Int { bytes.count }

@@ -5,7 +5,7 @@ final class RequestCounts {
     /// By the type's number.
     @exclusivity(unchecked) private(set) var all = [UInt64](repeating: 0, count: 256)
 
-    func note(_ type: FrameType) {
-        all[Int(type.rawValue)] &+= 1
+    func note(_ frame: FrameHeader) {
+        all[Int(frame.rawType)] &+= 1
     }
 }

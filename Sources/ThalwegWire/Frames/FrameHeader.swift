@@ -110,11 +110,9 @@ public import ThalwegModel
         _ requestID: UInt32,
         continuing previous: UInt32
     ) -> UInt32 {
-        let first = withUnsafeBytes(of: low.littleEndian) {
+        // Twelve bytes, one behind the other, as they travel.
+        withUnsafeBytes(of: (low.littleEndian, requestID.littleEndian)) {
             ThalwegWire.checksum(of: $0, continuing: previous)
-        }
-        return withUnsafeBytes(of: requestID.littleEndian) {
-            ThalwegWire.checksum(of: $0, continuing: first)
         }
     }
 }
