@@ -29,9 +29,10 @@ extension Partition {
     }
 
     /// To be called now and then: gives back the memory that topics keep for the next writes, where
-    /// there was no window since the last call.
+    /// there was no window since the last call, and tells how much is left.
     public func rest() {
         for topic in topicIDs { box(topic)?.state.rest() }
+        reportMemory()
     }
 
     /// Takes back the memory of a window's entry, when it is applied and nobody needs it.

@@ -3,7 +3,7 @@
 extension Partition {
     /// A partition without topics that differs in nothing else. Callable from any thread.
     public func emptyTwin() -> Partition {
-        let twin = Partition(seed: seed, limits: limits)
+        let twin = Partition(seed: seed, limits: limits, memory: memory)
         twin.programs = programs
         twin.historyLibrary = historyLibrary
         twin.snapshotsHoldHistories = snapshotsHoldHistories

@@ -38,11 +38,21 @@ public final class Partition {
     /// unit.
     public var hashUnits = 4_096
 
-    /// - Parameter seed: of the hash of keys; the server's secret, and need not be the same on
-    ///   every node.
-    public init(seed: UInt64, limits: Limits = Limits()) {
+    let memory: MemoryBudget
+    /// What it said last that it takes.
+    private var reportedBytes = 0
+
+    /// - Parameters:
+    ///   - seed: of the hash of keys; the server's secret, and need not be the same on every node.
+    ///   - memory: of all partitions that share the limit of memory.
+    public init(seed: UInt64, limits: Limits = Limits(), memory: MemoryBudget = MemoryBudget()) {
         self.seed = seed
         self.limits = limits
+        self.memory = memory
+    }
+
+    deinit {
+        memory.change(by: -reportedBytes)
     }
 
     public func has(_ topic: TopicID) -> Bool { topics[topic.rawValue] != nil }
@@ -68,6 +78,14 @@ public final class Partition {
     /// Bytes of all topics' records, indexes and pending windows.
     public var bytes: Int {
         topics.values.reduce(0) { $0 + $1.state.bytes }
+    }
+
+    /// Tells how much the partition takes now; gives what all take.
+    @discardableResult func reportMemory() -> Int {
+        let bytes = self.bytes
+        memory.change(by: bytes - reportedBytes)
+        reportedBytes = bytes
+        return memory.bytes
     }
 
     // MARK: Writing
@@ -144,9 +162,9 @@ public final class Partition {
         return outcome
     }
 
-    /// Looks at the memory that topics take once in every 4 MiB of writes: summing it is not free.
+    /// Looks at the memory that all topics take once in every 4 MiB of writes: summing it is not free.
     private func checkMemory(_ box: TopicBox) throws(ThalwegError) {
-        let bytes = self.bytes
+        let bytes = reportMemory()
         guard bytes <= limits.memoryBytes else {
             throw .exceeded(
                 .memoryLimit, "the memory of all records in bytes", value: bytes,

@@ -118,4 +118,39 @@ private struct MortalTopic {
         #expect(refusal?.limit == 64 << 10)
         #expect(try partition.read(Topic.id, [1, 0, 0, 0, 0, 0, 0, 0])?.row?.count == 1 << 20)
     }
+
+    @Test func partitionsOfOneNodeShareTheMemoryLimit() throws {
+        var limits = Limits()
+        limits.memoryBytes = 8 << 20
+        let memory = MemoryBudget()
+        func partition() throws -> Partition {
+            let partition = Partition(seed: 1, limits: limits, memory: memory)
+            let definition = TopicDefinition(name: "full", keyKind: .u64, schema: nil)
+            _ = try partition.apply(createEntry(Topic.id, definition))
+            return partition
+        }
+        func write(_ partition: Partition, _ keys: ClosedRange<UInt8>) throws {
+            for key in keys {
+                let value = [UInt8](repeating: key, count: 1 << 20)
+                try partition.merge(
+                    Topic.id, [NaiveWrite(key: [key, 0, 0, 0, 0, 0, 0, 0], body: .assert(value))],
+                    time: 1)
+                if let entry = partition.seal(Topic.id, 1)?.entry { _ = try partition.apply(entry) }
+            }
+        }
+        let second = try partition()
+        do {
+            let first = try partition()
+            try write(first, 1...4)
+            first.rest()
+            #expect(memory.bytes > 4 << 20)
+            // Neither has half of what is allowed when both together have all of it.
+            let refusal = #expect(throws: ThalwegError.self) { try write(second, 1...12) }
+            #expect(refusal?.code == .memoryLimit)
+            #expect((refusal?.value ?? 0) > UInt64(second.bytes))
+        }
+        // One that is gone takes nothing.
+        second.rest()
+        #expect(memory.bytes == second.bytes)
+    }
 }

@@ -47,7 +47,7 @@ extension Metric {
         case .topics: "Topics, the system's included."
         case .otherTopics: "Topics that have no label of their own and are summed as (other)."
         case .memory: "Bytes of all records, indexes and pending windows."
-        case .memoryLimit: "Bytes of these above which an event loop refuses writes."
+        case .memoryLimit: "Bytes of these above which writes are refused."
         case .topicRecords: "Records of the topic."
         case .topicTombstones: "Deleted records of the topic that are remembered."
         case .topicMemory: "Bytes of the topic's records, indexes and pending windows."

@@ -20,7 +20,8 @@ struct Recovery {
         let catalog = Catalog(
             limits: limits, defaultWindowMicroseconds: options.windowMicroseconds)
         let seed = UInt64.random(in: .min ... .max)
-        let partitions = loops.map { _ in Partition(seed: seed, limits: limits) }
+        let memory = MemoryBudget()
+        let partitions = loops.map { _ in Partition(seed: seed, limits: limits, memory: memory) }
         for partition in partitions {
             partition.programs = programs
             partition.historyLibrary = library
