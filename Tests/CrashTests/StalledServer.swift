@@ -46,9 +46,11 @@ final class StalledServer {
     }
 
     static func connect(
-        _ server: ServerProcess, _ source: ClientOptions.Source
+        _ server: ServerProcess, _ source: ClientOptions.Source,
+        deadline: Duration = .seconds(30)
     ) async throws -> ThalwegClient {
         var options = ClientOptions(name: "stall", source: source)
+        options.livenessDeadline = deadline
         options.reconnect = .never
         // A writer that is held up by a reader waits as long as that takes.
         options.requestTimeout = .seconds(3_600)
@@ -82,7 +84,9 @@ final class StalledServer {
     }
 
     func load(_ topic: Topic, limit: Int = .max) async throws -> FullLoad {
-        FullLoad(try await Self.connect(server, .named("load")), topic, limit: limit)
+        // What it has asserted stays when it has left: a retraction is a change too.
+        FullLoad(
+            try await Self.connect(server, .named("load"), deadline: .zero), topic, limit: limit)
     }
 
     /// Waits until readers are as they should be and nothing more is sent to them, while writes go on

@@ -7,8 +7,10 @@ struct Silence {
     var deadline = TimeAmount.zero
     /// When bytes last came.
     var heardAt = NIODeadline.now()
-    /// A full connection was read once, to see whether there is anything.
+    /// Its socket was looked at once more, to see whether there is anything.
     var isProbed = false
+    /// For a connection that is read anyway: longer than a turn of its loop.
+    static let lastLook = TimeAmount.milliseconds(10)
 }
 
 // A client that is silent past its deadline is dead, whatever its socket says: the connection is
@@ -39,12 +41,16 @@ extension ClientConnection {
             silence.heardAt = now
             return watchSilence()
         }
-        if isReadPending, !silence.isProbed {
-            // Answers fill the connection up, so it is not read: a look at what may have come.
+        if !silence.isProbed {
+            // A look at what may have come. Where answers fill the connection up it is not read; else it
+            // may have been so until just now, and the loop comes to reading it behind this.
             silence.isProbed = true
-            channel.read()
-            let again = now + .nanoseconds(max(silence.deadline.nanoseconds / 4, 1))
-            return judgeSilence(at: again, again)
+            var wait = Silence.lastLook
+            if isReadPending {
+                channel.read()
+                wait = .nanoseconds(max(silence.deadline.nanoseconds / 4, wait.nanoseconds))
+            }
+            return judgeSilence(at: now + wait, now + wait)
         }
         fail(
             ThalwegError(
