@@ -2,7 +2,8 @@ import NIOCore
 import ThalwegEngine
 import ThalwegModel
 
-/// Retracts what dead sources asserted in a partition's topics, a little in each turn of its loop.
+/// Retracts what dead sources asserted in a partition's topics: searches a little in each turn of its
+/// loop, and has all of a topic in one entry.
 ///
 /// One pass goes through the topics for all sources that were dead when it began, so that a
 /// thousand clients that go at once cost one walk; who dies meanwhile waits for the next pass.
