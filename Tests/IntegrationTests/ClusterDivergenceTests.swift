@@ -71,8 +71,12 @@ struct ClusterDivergenceTests {
             let follower = try #require(cluster.followers(of: leader).first)
             let spoiled = try cluster.server(follower)
             #expect(try await spoiled.server.spoil(topic.id))
-            try await writer.put(topic, .u64(149_999), row: [value &+ 1])
-            #expect(await spoiled.server.waitForFailure().code == .clusterDiverged)
+            let found = try await eventually("a node is found to differ") {
+                value = value &+ 1
+                try await writer.put(topic, .u64(149_999), row: [value])
+                return cluster.failures.first
+            }
+            #expect(found.code == .clusterDiverged)
             #expect(try spoiled.refusal(claim: .readOnly).code == .clusterDiverged)
             await cluster.stop(follower)
             #expect(cluster.failures.map(\.code) == [.clusterDiverged])
