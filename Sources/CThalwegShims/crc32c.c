@@ -2,8 +2,8 @@
 //
 // One crc32 instruction has a latency of three cycles and a throughput of one, so long inputs run
 // three interleaved streams of 1,024 bytes each and join them. Joining multiplies a stream's CRC by
-// x^(8·1024) mod P, done by four tables of 256 entries built when the program is loaded (the zeros operator
-// of Mark Adler's crc32c.c, Stack Overflow answer 17646775, re-derived here).
+// x^(8·1024) mod P, done by four tables of 256 entries built when the program is loaded (the zeros
+// operator of Mark Adler's crc32c.c, Stack Overflow answer 17646775, re-derived here).
 #include "thalweg_shims.h"
 
 #include <string.h>

@@ -47,10 +47,10 @@ final class StalledServer {
 
     static func connect(
         _ server: ServerProcess, _ source: ClientOptions.Source,
-        deadline: Duration = .seconds(30)
+        deadline: Duration? = nil
     ) async throws -> ThalwegClient {
         var options = ClientOptions(name: "stall", source: source)
-        options.livenessDeadline = deadline
+        if let deadline { options.livenessDeadline = deadline }
         options.reconnect = .never
         // A writer that is held up by a reader waits as long as that takes.
         options.requestTimeout = .seconds(3_600)

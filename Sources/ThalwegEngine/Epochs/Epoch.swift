@@ -96,7 +96,7 @@ extension TopicState {
         precondition(!isStream, "a topic without windows cuts its difference")
         guard var walk = epoch.walk else { return 0 }
         refresh(&walk.search)
-        try checkDifference(walk.search, limit: TopicState.retractionBytes)
+        try checkDifference(walk.search, limit: TopicState.mostRetractionBytes)
         guard open.pointee.count + walk.search.found.count <= PendingWindow.limit else {
             throw .exceeded(
                 .memoryLimit, "the number of records in the topic's open window",
@@ -104,10 +104,9 @@ extension TopicState {
                 advice: "wait until the log has caught up")
         }
         let own = LostSources([source], in: table.sources)
+        let slots = take(&walk.search, for: own, except: { epoch.marks.contains($0) })
         var count = 0
-        for slot in walk.search.found where table.record(slot).isLive && !epoch.marks.contains(slot)
-        {
-            guard own.isAny(in: newest(slot).sources, table.sources) else { continue }
+        for slot in slots {
             count += retractPending(slot, own.singles, reason: .epoch, time: time)
         }
         return count

@@ -31,8 +31,9 @@ extension Partition {
             epoch.number == number
         else { return nil }
         box.state.epochs[source.rawValue] = nil
-        guard let walk = epoch.walk else { return nil }
-        let largest = TopicState.retractionBytes
+        guard var walk = epoch.walk else { return nil }
+        box.state.refresh(&walk.search)
+        let largest = TopicState.mostRetractionBytes
         if box.state.program == nil {
             try box.state.checkDifference(walk.search, limit: largest)
         } else {
@@ -40,7 +41,7 @@ extension Partition {
             try box.state.checkDifference(walk.search, limit: min(largest, Limits.frameBytes))
         }
         return box.state.cutDifference(
-            walk.search, epoch.marks, source.rawValue, time: time.microseconds, token: token)
+            &walk.search, epoch.marks, source.rawValue, time: time.microseconds, token: token)
     }
 }
 
@@ -69,31 +70,19 @@ extension TopicState {
     }
 
     fileprivate mutating func cutDifference(
-        _ walk: MembershipWalk, _ marks: SlotMarks, _ source: UInt16, time: Int64, token: UInt64
+        _ walk: inout MembershipWalk, _ marks: SlotMarks, _ source: UInt16, time: Int64,
+        token: UInt64
     ) -> [UInt8]? {
-        var walk = walk
-        refresh(&walk)
         let own = LostSources([source], in: table.sources)
-        var writes = EntryWriter()
+        let slots = take(&walk, for: own, except: { marks.contains($0) })
+        guard !slots.isEmpty else { return nil }
+        // Alive as long as the batch, which only points into it.
+        let writes = retractions(slots[...])
         var batch = StreamBatch()
-        // A slot may have been found twice.
-        var taken = SlotMarks()
-        for slot in walk.found where table.record(slot).isLive && !marks.contains(slot) {
-            let record = table.record(slot)
-            guard own.isAny(in: sources(record), table.sources), !taken.contains(slot) else {
-                continue
-            }
-            taken.insert(slot)
-            let key = table.shape.key(record)
-            writes.reserve(1 + key.count)
-            writes.integer(WriteOperation.retract.rawValue)
-            writes.raw(key)
-            batch.count += 1
-        }
-        guard batch.count > 0 else { return nil }
         batch.flags = StreamBatch.atomic
         batch.reason = DeletionReason.epoch.rawValue
         batch.source = source
+        batch.count = UInt32(slots.count)
         batch.writes = writes.written
         lastTime = max(lastTime, time)
         let entry = queue.cutAhead(batch, token: token, topic: id, time: lastTime)

@@ -35,9 +35,9 @@ struct MembershipWalk {
 extension TopicState {
     /// Bytes of an entry that retractions may have: an entry of the log has 64 MiB, and shares it with
     /// what else the window holds.
-    static let retractionBytes = 48 << 20
+    static let mostRetractionBytes = 48 << 20
     /// Bytes that an entry of a window has for a record at least.
-    static let leastRetraction = 16
+    static let leastRetractionBytes = 16
 
     /// A truncation has left nothing of what was found before it.
     func refresh(_ walk: inout MembershipWalk) {
@@ -66,14 +66,15 @@ extension TopicState {
     /// Takes what was found and is asserted still, each record once, and as many as an entry has room
     /// for, but one at least.
     func take(
-        _ walk: inout MembershipWalk, for sources: LostSources, entryBytes: Int
+        _ walk: inout MembershipWalk, for sources: LostSources, entryBytes: Int = .max,
+        except stays: (_ slot: UInt32) -> Bool = { _ in false }
     ) -> [UInt32] {
         var slots: [UInt32] = []
         var marks = SlotMarks()
         var bytes = 0
         while walk.taken < walk.found.count {
             let slot = walk.found[walk.taken]
-            if table.record(slot).isLive, !marks.contains(slot) {
+            if table.record(slot).isLive, !stays(slot), !marks.contains(slot) {
                 let word = newest(slot).sources
                 if sources.isAny(in: word, table.sources) {
                     bytes += retractionBytes(slot, word, sources)
@@ -96,7 +97,7 @@ extension TopicState {
         }
         let isListed = !SourceSets.isMask(word) || word.nonzeroBitCount > 1
         let members = isListed ? table.sources.members(word).count : 0
-        return TopicState.leastRetraction + key + 2 * members
+        return TopicState.leastRetractionBytes + key + 2 * members
     }
 
     /// Where the newest writes are: the number of their window, the open one or the one sealed last;

@@ -49,7 +49,7 @@ extension Partition {
         guard let box = box(walk.topic) else { return .isDone }
         return box.state.retract(
             &walk, limit: limit, time: time.microseconds,
-            entryBytes: entryBytes ?? TopicState.retractionBytes)
+            entryBytes: entryBytes ?? TopicState.mostRetractionBytes)
     }
 }
 
@@ -65,7 +65,7 @@ extension TopicState {
         guard search(&walk.search, for: lost, limit: limit) else { return .goesOn }
         let left = walk.search.found.count - walk.search.taken
         // What fits one entry fits a window.
-        let most = min(left, entryBytes / TopicState.leastRetraction)
+        let most = min(left, entryBytes / TopicState.leastRetractionBytes)
         guard isApplied(walk.search.place), queue.openBytes <= StreamQueue.fullBytes,
             open.pointee.count + most <= PendingWindow.limit
         else { return .waits }
@@ -73,7 +73,10 @@ extension TopicState {
         if isStream {
             for (source, single) in zip(lost.sources, lost.singles) {
                 let own = slots.filter { table.sources.contains(single, in: newest($0).sources) }
-                queueRetractions(own[...], of: source)
+                for first in stride(from: 0, to: own.count, by: TopicState.batchOfRetractions) {
+                    let end = min(first + TopicState.batchOfRetractions, own.count)
+                    queueRetractions(own[first..<end], of: source, reason: .sourceLost)
+                }
                 walk.retracted += own.count
             }
         } else {
@@ -86,14 +89,5 @@ extension TopicState {
         // The rest once this is applied, so that no entry has more.
         walk.search.place = newestPlaceOfWrites
         return .goesOn
-    }
-
-    private mutating func queueRetractions(_ slots: ArraySlice<UInt32>, of source: UInt16) {
-        var rest = slots
-        while !rest.isEmpty {
-            queueRetractions(
-                Array(rest.prefix(TopicState.batchOfRetractions)), of: source, reason: .sourceLost)
-            rest = rest.dropFirst(TopicState.batchOfRetractions)
-        }
     }
 }

@@ -59,16 +59,9 @@ extension TopicState {
 
     /// Queues the retraction of a source that is gone, from each of these records.
     mutating func queueRetractions(
-        _ slots: [UInt32], of source: UInt16, reason: DeletionReason
+        _ slots: ArraySlice<UInt32>, of source: UInt16, reason: DeletionReason
     ) {
-        guard !slots.isEmpty else { return }
-        var writes = EntryWriter()
-        for slot in slots {
-            let key = table.shape.key(table.record(slot))
-            writes.reserve(1 + key.count)
-            writes.integer(WriteOperation.retract.rawValue)
-            writes.raw(key)
-        }
+        let writes = retractions(slots)
         var batch = StreamBatch()
         batch.flags = StreamBatch.own
         batch.reason = reason.rawValue
@@ -76,6 +69,18 @@ extension TopicState {
         batch.count = UInt32(slots.count)
         batch.writes = writes.written
         queue.append(batch, token: nil, topic: id)
+    }
+
+    /// A packed RETRACT of each of these records.
+    func retractions(_ slots: ArraySlice<UInt32>) -> EntryWriter {
+        var writes = EntryWriter()
+        for slot in slots {
+            let key = table.shape.key(table.record(slot))
+            writes.reserve(1 + key.count)
+            writes.integer(WriteOperation.retract.rawValue)
+            writes.raw(key)
+        }
+        return writes
     }
 
     /// Cuts the open group.
