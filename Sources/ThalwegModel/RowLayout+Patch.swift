@@ -131,8 +131,8 @@ extension RowLayout {
     @inline(never) private func replace(
         _ target: UnsafeMutableRawPointer, _ source: UnsafeRawPointer, bytes count: Int
     ) -> UInt64 {
-        let isEqual = UnsafeRawBufferPointer(start: target, count: count).elementsEqual(
-            UnsafeRawBufferPointer(start: source, count: count))
+        let isEqual = UnsafeRawBufferPointer(start: target, count: count).hasSameBytes(
+            as: UnsafeRawBufferPointer(start: source, count: count))
         if isEqual { return 0 }
         target.copyMemory(from: source, byteCount: count)
         return 1

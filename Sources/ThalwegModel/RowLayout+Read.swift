@@ -49,50 +49,6 @@ extension RowLayout {
         return row.count - fixed + fixedSize
     }
 
-    /// Bit n: field n differs between two canonical rows, each of this or an older version.
-    public func changedFields(
-        from old: UnsafeRawBufferPointer, to new: UnsafeRawBufferPointer
-    ) -> UInt64 {
-        let oldFixed = Int(UInt16(littleEndian: old.loadUnaligned(as: UInt16.self)))
-        let newFixed = Int(UInt16(littleEndian: new.loadUnaligned(as: UInt16.self)))
-        var mask: UInt64 = 0
-        for (number, field) in fields.enumerated() {
-            if differs(field, old, oldFixed, new, newFixed) { mask |= 1 << UInt64(number) }
-        }
-        return mask
-    }
-
-    private func differs(
-        _ field: FieldSlot, _ old: UnsafeRawBufferPointer, _ oldFixed: Int,
-        _ new: UnsafeRawBufferPointer, _ newFixed: Int
-    ) -> Bool {
-        let end = Int(field.offset + field.size)
-        if !field.isVariable, end <= oldFixed, end <= newFixed {
-            let range = Int(field.offset)..<end
-            return !old[range].elementsEqual(new[range])
-        }
-        for leaf in leaves[Int(field.firstLeaf)..<Int(field.firstLeaf + field.leafCount)] {
-            if leaf.presence >= 0 {
-                let at = Int(leaf.presence)
-                let before = at < oldFixed ? old[at] : 0
-                let after = at < newFixed ? new[at] : 0
-                if before != after { return true }
-            }
-            if leaf.isVariable {
-                let before = variableBytes(of: leaf, in: old)
-                let after = variableBytes(of: leaf, in: new)
-                if !before.elementsEqual(after) { return true }
-            } else {
-                for index in Int(leaf.offset)..<Int(leaf.offset + leaf.size) {
-                    let before = index < oldFixed ? old[index] : 0
-                    let after = index < newFixed ? new[index] : 0
-                    if before != after { return true }
-                }
-            }
-        }
-        return false
-    }
-
     private func directoryEntry(_ leaf: Leaf, in row: UnsafeRawBufferPointer) -> Int {
         Int(
             UInt32(

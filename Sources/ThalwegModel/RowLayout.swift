@@ -58,11 +58,13 @@
     public let isVariable: Bool
 }
 
-/// What the check of a string or bytes leaf needs to know.
+/// What the hot path needs to know of a string or bytes leaf.
 struct VariableLeaf {
     let offset: Int32
     let maximum: UInt32
     let isString: Bool
+    /// The number of its top-level field.
+    let field: UInt8
 }
 
 /// Where everything stands in the rows of one schema.
@@ -85,6 +87,10 @@ public final class RowLayout: Sendable {
     nonisolated(unsafe) let hotVariables: UnsafeBufferPointer<VariableLeaf>
     /// Where in the row a byte must be 0 or 1.
     nonisolated(unsafe) let hotBools: UnsafeBufferPointer<Int32>
+    /// For each byte of the fixed zone, the length in front included, the number of the field that
+    /// differs where it does; `noField` for the length and for the ends of strings and bytes.
+    nonisolated(unsafe) let hotFieldOfByte: UnsafeBufferPointer<UInt8>
+    static let noField: UInt8 = 64
     let hasOptionals: Bool
     /// Bit n: field n has a string or bytes leaf.
     public let variableFields: UInt64
@@ -151,10 +157,11 @@ public final class RowLayout: Sendable {
             leaves.filter(\.isVariable).map { leaf in
                 VariableLeaf(
                     offset: leaf.offset, maximum: UInt32(leaf.maximum),
-                    isString: leaf.kind == .string)
+                    isString: leaf.kind == .string, field: UInt8(leaf.field))
             })
         hotBools = RowLayout.copy(
             leaves.filter { $0.kind == .bool }.flatMap { $0.offset..<$0.offset + $0.size })
+        hotFieldOfByte = RowLayout.copy(RowLayout.fieldOfByte(position, leaves))
         hasOptionals = leaves.contains { $0.presence >= 0 }
     }
 
@@ -163,6 +170,19 @@ public final class RowLayout: Sendable {
         hotChecked.deallocate()
         hotVariables.deallocate()
         hotBools.deallocate()
+        hotFieldOfByte.deallocate()
+    }
+
+    private static func fieldOfByte(_ fixedSize: Int, _ leaves: [Leaf]) -> [UInt8] {
+        var numbers = Array(repeating: noField, count: fixedSize)
+        for leaf in leaves {
+            if leaf.presence >= 0 { numbers[Int(leaf.presence)] = UInt8(leaf.field) }
+            guard !leaf.isVariable else { continue }
+            for byte in leaf.offset..<leaf.offset + leaf.size {
+                numbers[Int(byte)] = UInt8(leaf.field)
+            }
+        }
+        return numbers
     }
 
     private static func copy<Element>(_ array: [Element]) -> UnsafeBufferPointer<Element> {

@@ -151,9 +151,8 @@ extension TopicState {
     ) throws(ThalwegError) -> Int {
         guard record.lastChange > point else {
             guard record.isLive else { return 1 }
-            var sources: [UInt16] = []
-            if let filter, !matches(record, filter, &sources) { return 1 }
-            append(record, &sources, into: &writer)
+            if let filter, !matches(record, filter) { return 1 }
+            append(record, into: &writer)
             return 1
         }
         var change = try history.change(record.lastChange)
@@ -185,7 +184,6 @@ extension TopicState {
                 || writer.byteCount >= query.limitBytes && writer.count > 0
         }
         var stoppedAt: UInt64?
-        var sources: [UInt16] = []
         if part == 0 {
             table.walk(after: walked) { offset, slot in
                 guard offset <= point else { return false }
@@ -196,8 +194,8 @@ extension TopicState {
                 steps += 1
                 let record = table.record(slot)
                 guard record.isLast(offset), record.isLive else { return true }
-                if let filter = query.filter, !matches(record, filter, &sources) { return true }
-                append(record, &sources, into: &writer)
+                if let filter = query.filter, !matches(record, filter) { return true }
+                append(record, into: &writer)
                 return true
             }
             if let stoppedAt { return TopicState.token(0, stoppedAt) }

@@ -39,7 +39,6 @@ extension TopicState {
     ) -> [UInt32] {
         let kind = table.shape.keyKind
         var page = KeyPage(limit: count)
-        var sources: [UInt16] = []
         token.withUnsafeBytes { token in
             table.walk(after: 0) { offset, slot in
                 let record = table.record(slot)
@@ -49,7 +48,7 @@ extension TopicState {
                     page.wants({ KeyOrder.isBefore(key, self.key($0), kind) })
                 else { return true }
                 // What changed since is looked at when it is told.
-                if offset <= point, let filter, !matches(record, filter, &sources) { return true }
+                if offset <= point, let filter, !matches(record, filter) { return true }
                 page.insert(slot) { KeyOrder.isBefore(self.key($0), self.key($1), kind) }
                 return true
             }

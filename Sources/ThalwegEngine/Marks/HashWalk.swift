@@ -43,7 +43,6 @@ final class HashWalk: TopicWalk {
     private var sessions: SessionHash?
     private var program: ArraySlice<UInt8>
     @exclusivity(unchecked) private var units = 0
-    @exclusivity(unchecked) private var members: [UInt16] = []
     private(set) var result: TopicHash?
 
     init(_ state: borrowing TopicState) {
@@ -76,12 +75,13 @@ final class HashWalk: TopicWalk {
     override func take(_ record: Record, of state: borrowing TopicState, isCaptured: Bool) {
         let key = state.table.shape.key(record)
         let row = state.table.shape.row(record)
-        state.table.sources.members(state.sources(record), into: &members)
         var own = StateMixer()
         own.mix(record.lastChange)
         own.mix(record.version)
-        own.mix(record.state | UInt64(record.reason) << 8 | UInt64(members.count) << 16)
-        for member in members { own.mix(UInt64(member)) }
+        state.table.sources.withMembers(state.sources(record)) { members in
+            own.mix(record.state | UInt64(record.reason) << 8 | UInt64(members.count) << 16)
+            for member in members { own.mix(UInt64(member)) }
+        }
         own.mix(key)
         own.mix(row)
         // So that each bit of it went through two rounds before it is added up.

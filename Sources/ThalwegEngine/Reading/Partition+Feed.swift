@@ -106,7 +106,6 @@ extension Partition {
 
 /// Memory of a walk, used again by the next one.
 struct FeedScratch {
-    var sources: [UInt16] = []
     var row: [UInt8] = []
     var previous: [UInt8] = []
 

@@ -40,8 +40,8 @@ extension TopicState {
             guard record.isLast(offset) else { return true }
             let note = isExact ? tail.notes[Int(offset - tail.firstOffset)] : nil
             let kind =
-                note.map { exactKind(record, $0, query, &scratch.sources) }
-                ?? newestKind(record, offset, query, emptyUntil: emptyUntil, &scratch.sources)
+                note.map { exactKind(record, $0, query) }
+                ?? newestKind(record, offset, query, emptyUntil: emptyUntil)
             if let kind {
                 append(
                     kind, record, note, query, narrowed: narrowed, &scratch, into: &writer)
@@ -63,8 +63,7 @@ extension TopicState {
 
     /// What to tell of a change whose reader holds exactly the state before its entry.
     private func exactKind(
-        _ record: Record, _ note: TailChanges.Note, _ query: FeedQuery,
-        _ sources: inout [UInt16]
+        _ record: Record, _ note: TailChanges.Note, _ query: FeedQuery
     ) -> ChangeKind? {
         let held = wasHeld(record, note, query.filter)
         guard record.isLive else { return held == false ? nil : .deleted }
@@ -72,7 +71,7 @@ extension TopicState {
         if let filter = query.filter {
             // A change of fields that the filter does not read leaves its answer as it was.
             let isSettled = held == true && note.changedFields & filter.fieldsMask == 0
-            matches = isSettled || self.matches(record, filter, &sources)
+            matches = isSettled || self.matches(record, filter)
         } else {
             matches = true
         }
@@ -105,14 +104,13 @@ extension TopicState {
 
     /// What to tell of a record that has changed, perhaps many times, since the reader's state.
     private func newestKind(
-        _ record: Record, _ offset: UInt64, _ query: FeedQuery, emptyUntil: UInt64,
-        _ sources: inout [UInt16]
+        _ record: Record, _ offset: UInt64, _ query: FeedQuery, emptyUntil: UInt64
     ) -> ChangeKind? {
         // The reader began with nothing after this change: it has met the record nowhere else.
         let isFirstMeeting = offset <= emptyUntil
         guard record.isLive else { return isFirstMeeting ? nil : .deleted }
         let isNew = record.version == table.versionFloor + 1
-        if let filter = query.filter, !matches(record, filter, &sources) {
+        if let filter = query.filter, !matches(record, filter) {
             // A record of the first version has never been anything else.
             return isFirstMeeting || isNew ? nil : .left
         }
@@ -120,15 +118,14 @@ extension TopicState {
     }
 
     /// Whether a live record matches, as it is now.
-    func matches(_ record: Record, _ filter: Filter, _ sources: inout [UInt16]) -> Bool {
+    func matches(_ record: Record, _ filter: Filter) -> Bool {
         let key = table.shape.key(record)
         let row = table.shape.row(record)
         guard filter.readsSources else {
             return filter.matches(
                 row: row, key: key, sources: UnsafeBufferPointer(start: nil, count: 0))
         }
-        table.sources.members(self.sources(record), into: &sources)
-        return sources.withUnsafeBufferPointer {
+        return table.sources.withMembers(sources(record)) {
             filter.matches(row: row, key: key, sources: $0)
         }
     }
@@ -139,7 +136,6 @@ extension TopicState {
         _ kind: ChangeKind, _ record: Record, _ note: TailChanges.Note?, _ query: FeedQuery,
         narrowed: RowLayout?, _ scratch: inout FeedScratch, into writer: inout ChangesWriter
     ) {
-        table.sources.members(self.sources(record), into: &scratch.sources)
         let row =
             kind.hasRow
             ? TopicState.project(table.shape.row(record), query.fields, narrowed, &scratch.row)
@@ -148,13 +144,15 @@ extension TopicState {
         // Of a record that came or went, all fields are what changed.
         let isPartial = kind == .updated || kind == .entered || kind == .left
         let changed = note.map { isPartial ? $0.changedFields & query.fields : .max } ?? .max
+        let asserting = note.map(\.sources) ?? sources(record)
         func write(_ previous: UnsafeRawBufferPointer?, _ metadata: UnsafeRawBufferPointer?) {
-            writer.append(
-                kind, reason: reason, key: table.shape.key(record),
-                offset: Offset(record.lastChange), version: RecordVersion(record.version),
-                changedFields: changed,
-                sources: scratch.sources.lazy.map { SourceID($0) }, row: row, previous: previous,
-                metadata: metadata)
+            table.sources.withMembers(asserting) { members in
+                writer.append(
+                    kind, reason: reason, key: table.shape.key(record),
+                    offset: Offset(record.lastChange), version: RecordVersion(record.version),
+                    changedFields: changed, sources: members.lazy.map { SourceID($0) }, row: row,
+                    previous: previous, metadata: metadata)
+            }
         }
         guard let note else { return write(nil, nil) }
         tail.withMetadata(note) { metadata in

@@ -18,10 +18,9 @@ extension TopicState {
         _ keys: UnsafeRawBufferPointer, _ count: Int, into writer: inout RecordsWriter
     ) throws(ThalwegError) {
         var cursor = KeyCursor(keys, kind: table.shape.keyKind)
-        var members: [UInt16] = []
         if count == 1 {
             let key = try cursor.next()
-            encode(SoughtKey(bytes: key, hash: table.hash.hash(key)), &members, into: &writer)
+            encode(SoughtKey(bytes: key, hash: table.hash.hash(key)), into: &writer)
         } else {
             let nobody = SoughtKey(bytes: .init(start: nil, count: 0), hash: 0)
             var sought = [SoughtKey](repeating: nobody, count: min(count, Self.keysAtATime))
@@ -38,7 +37,7 @@ extension TopicState {
                     let slot = table.index.firstCandidate(sought[place].hash)
                     TopicState.prefetchLines(table.record(slot).address, bytes: 128)
                 }
-                for place in 0..<size { encode(sought[place], &members, into: &writer) }
+                for place in 0..<size { encode(sought[place], into: &writer) }
                 left -= size
                 guard writer.byteCount <= Limits.frameBytes else {
                     throw .exceeded(
@@ -53,29 +52,28 @@ extension TopicState {
     }
 
     private func encode(
-        _ key: SoughtKey, _ members: inout [UInt16], into writer: inout RecordsWriter
+        _ key: SoughtKey, into writer: inout RecordsWriter
     ) {
         let slot = table.find(key.bytes, hash: key.hash)
         let record = table.record(slot)
         guard slot != 0, record.state != RecordState.provisional else {
             return writer.appendAbsent()
         }
-        append(record, &members, into: &writer)
+        append(record, into: &writer)
     }
 
     /// The record as it is now; a deleted one has no row.
-    ///
-    /// - Parameter members: memory for who asserts it, used again and again.
     func append(
-        _ record: Record, _ members: inout [UInt16], into writer: inout RecordsWriter
+        _ record: Record, into writer: inout RecordsWriter
     ) {
         let sources = sources(record)
         if let only = table.sources.only(sources) {
             // Nearly always: no list is made for it.
             return append(record, CollectionOfOne(SourceID(only)), into: &writer)
         }
-        table.sources.members(sources, into: &members)
-        append(record, members.lazy.map { SourceID($0) }, into: &writer)
+        table.sources.withMembers(sources) {
+            append(record, $0.lazy.map { SourceID($0) }, into: &writer)
+        }
     }
 
     @inline(__always) private func append(

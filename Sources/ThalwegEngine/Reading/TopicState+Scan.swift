@@ -5,10 +5,9 @@ import ThalwegWire
 extension TopicState {
     func count(_ filter: Filter) -> Int {
         var count = 0
-        var sources: [UInt16] = []
         table.walk(after: 0) { offset, slot in
             let record = table.record(slot)
-            if record.isLast(offset), record.isLive, matches(record, filter, &sources) {
+            if record.isLast(offset), record.isLive, matches(record, filter) {
                 count += 1
             }
             return true
@@ -26,7 +25,6 @@ extension TopicState {
             throw FeedPosition.beyond(Offset(after), newest: Offset(table.changes.last))
         }
         let limit = query.limit == 0 ? Int.max : query.limit
-        var sources: [UInt16] = []
         var steps = 0
         var reached = table.changes.last
         table.walk(after: after) { offset, slot in
@@ -39,8 +37,8 @@ extension TopicState {
             steps += 1
             let record = table.record(slot)
             guard record.isLast(offset), record.isLive else { return true }
-            if let filter = query.filter, !matches(record, filter, &sources) { return true }
-            append(record, &sources, into: &writer)
+            if let filter = query.filter, !matches(record, filter) { return true }
+            append(record, into: &writer)
             return true
         }
         guard reached < table.changes.last else { return [] }
@@ -60,7 +58,6 @@ extension TopicState {
             query.limit == 0
             ? ScanQuery.keyPageRecords : min(query.limit, ScanQuery.keyPageRecords)
         var page = KeyPage(limit: limit)
-        var sources: [UInt16] = []
         query.token.withUnsafeBytes { token in
             table.walk(after: 0) { offset, slot in
                 let record = table.record(slot)
@@ -69,7 +66,7 @@ extension TopicState {
                 guard token.isEmpty || KeyOrder.isBefore(token, key, kind),
                     page.wants({ KeyOrder.isBefore(key, self.key($0), kind) })
                 else { return true }
-                if let filter = query.filter, !matches(record, filter, &sources) { return true }
+                if let filter = query.filter, !matches(record, filter) { return true }
                 page.insert(slot) { KeyOrder.isBefore(self.key($0), self.key($1), kind) }
                 return true
             }
@@ -80,7 +77,7 @@ extension TopicState {
             if writer.byteCount >= query.limitBytes, number > 0 {
                 return Array(key(slots[number - 1]))
             }
-            append(table.record(slot), &sources, into: &writer)
+            append(table.record(slot), into: &writer)
         }
         guard !isWhole, let last = slots.last else { return [] }
         return Array(key(last))

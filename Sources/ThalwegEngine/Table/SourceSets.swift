@@ -120,19 +120,21 @@ struct SourceSets: ~Copyable {
         return identities[word.trailingZeroBitCount]
     }
 
-    /// Puts the identities, ascending, into memory that is used again and again.
-    func members(_ word: UInt64, into members: inout [UInt16]) {
-        members.removeAll(keepingCapacity: true)
-        guard SourceSets.isMask(word) else {
-            members.append(contentsOf: self.members(word))
-            return
+    /// Lends the identities, ascending: of the usual set without memory of its own.
+    @inline(__always) func withMembers<Result>(
+        _ word: UInt64, _ body: (UnsafeBufferPointer<UInt16>) -> Result
+    ) -> Result {
+        guard SourceSets.isMask(word) else { return members(word).withUnsafeBufferPointer(body) }
+        return withUnsafeTemporaryAllocation(of: UInt16.self, capacity: SourceSets.localNumbers) {
+            memory in
+            var count = 0
+            forEachOfMask(word) {
+                // Safe: a mask has no more bits than there are local numbers.
+                memory.baseAddress.unsafelyUnwrapped[count] = $0
+                count += 1
+            }
+            return body(UnsafeBufferPointer(rebasing: memory[..<count]))
         }
-        var rest = word
-        while rest != 0 {
-            members.append(identities[rest.trailingZeroBitCount])
-            rest &= rest - 1
-        }
-        if !isAscending { members.sort() }
     }
 
     /// Calls `body` with the identities of a set in mask form, ascending.

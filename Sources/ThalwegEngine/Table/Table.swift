@@ -99,33 +99,6 @@ struct Table: ~Copyable {
         return hasKey(slot, UnsafeRawBufferPointer(start: start, count: Int(count)))
     }
 
-    /// Compares two runs of equal length word by word: rows that differ mostly do so early, and
-    /// then this is a few instructions where `memcmp` is a call.
-    @inline(__always) static func equalWords(
-        _ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer
-    ) -> Bool {
-        guard let first = left.baseAddress, let second = right.baseAddress else {
-            return left.count == right.count
-        }
-        // Safe: loads end at or before the common count.
-        var position = 0
-        while position &+ 8 <= left.count {
-            guard
-                first.loadUnaligned(fromByteOffset: position, as: UInt64.self)
-                    == second.loadUnaligned(fromByteOffset: position, as: UInt64.self)
-            else { return false }
-            position &+= 8
-        }
-        while position < left.count {
-            guard
-                first.load(fromByteOffset: position, as: UInt8.self)
-                    == second.load(fromByteOffset: position, as: UInt8.self)
-            else { return false }
-            position &+= 1
-        }
-        return true
-    }
-
     /// Copies a row: mostly a few dozen bytes, for which a call of `memcpy` is the larger part.
     @inline(__always) static func copy(
         _ source: UnsafeRawBufferPointer, to target: UnsafeMutableRawPointer

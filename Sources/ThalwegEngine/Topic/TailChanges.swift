@@ -20,6 +20,9 @@ struct TailChanges {
     struct Note {
         var isCreated: Bool
         var changedFields: UInt64
+        /// Who asserts the record since: at hand here, while a window that holds the record keeps
+        /// it elsewhere.
+        var sources: UInt64
         var metadataIndex: Int
         /// Bytes in `previousRows`; -1: not kept.
         var previousStart: Int
@@ -74,12 +77,13 @@ extension TopicState {
 
     /// Notes a change about to be made to the record in `slot`.
     mutating func noteTail(
-        _ slot: UInt32, row: UnsafeRawBufferPointer, isDelete: Bool, metadata index: Int
+        _ slot: UInt32, row: UnsafeRawBufferPointer, sources: UInt64, isDelete: Bool,
+        metadata index: Int
     ) {
         let record = table.record(slot)
         var note = TailChanges.Note(
-            isCreated: !record.isLive, changedFields: .max, metadataIndex: index,
-            previousStart: -1, previousCount: 0)
+            isCreated: !record.isLive, changedFields: .max, sources: sources,
+            metadataIndex: index, previousStart: -1, previousCount: 0)
         if record.isLive {
             let old = table.shape.row(record)
             if isDelete {

@@ -134,7 +134,9 @@ extension TopicState {
         _ slot: UInt32, row: UnsafeRawBufferPointer, sources: UInt64, metadata index: Int
     ) -> UInt32 {
         capture(slot)
-        if tail.isWanted { noteTail(slot, row: row, isDelete: false, metadata: index) }
+        if tail.isWanted {
+            noteTail(slot, row: row, sources: sources, isDelete: false, metadata: index)
+        }
         if keepsHistory { noteHistory(slot, row: row, sources: sources, metadata: index) }
         tail.changes += 1
         let moved = table.upsert(slot, row: row, sources: sources)
@@ -146,7 +148,10 @@ extension TopicState {
         _ slot: UInt32, reason: UInt8, metadata index: Int
     ) -> UInt32 {
         capture(slot)
-        if tail.isWanted { noteTail(slot, row: .empty, isDelete: true, metadata: index) }
+        if tail.isWanted {
+            noteTail(
+                slot, row: .empty, sources: SourceSets.empty, isDelete: true, metadata: index)
+        }
         if keepsHistory { noteDeletion(slot, reason: reason, metadata: index) }
         tail.changes += 1
         let moved = table.delete(slot, reason: reason, time: appliedTime)

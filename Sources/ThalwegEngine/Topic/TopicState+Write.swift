@@ -153,16 +153,14 @@ extension TopicState {
         _ entry: UnsafeMutablePointer<PendingEntry>, _ bytes: UnsafeRawBufferPointer
     ) -> Bool {
         guard let row = entry.pointee.row else { return isBaseRow(entry, bytes) }
-        let count = Int(entry.pointee.rowCount)
-        return count == bytes.count
-            && Table.equalWords(UnsafeRawBufferPointer(start: row, count: count), bytes)
+        return UnsafeRawBufferPointer(start: row, count: Int(entry.pointee.rowCount))
+            .hasSameBytes(as: bytes)
     }
 
     @inline(never) private mutating func isBaseRow(
         _ entry: UnsafeMutablePointer<PendingEntry>, _ bytes: UnsafeRawBufferPointer
     ) -> Bool {
-        let row = row(entry)
-        return row.count == bytes.count && Table.equalWords(row, bytes)
+        row(entry).hasSameBytes(as: bytes)
     }
 
     @inline(never) private mutating func assertOlder(
