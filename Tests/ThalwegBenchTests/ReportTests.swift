@@ -39,9 +39,59 @@ private func keys(_ report: some Report) throws -> Set<String> {
             "ratio_to_redis", "bytes_per_op", "log_bytes_per_second", "dirty_records_per_window",
             "machine", "seed", "command_line", "server_counters", "sink_server_cpu_ns_per_op",
             "ratio_to_zero_subscribers", "notifications_per_second", "notification_p50_us",
-            "notification_p99_us", "notification_p999_us", "zero_subscribers_ops_per_second",
+            "notification_p99_us", "notification_p999_us", "ops_per_second_of_turns",
+            "zero_subscribers_ops_per_second_of_turns", "one_node_ops_per_second_of_turns",
+            "zero_subscribers_ops_per_second",
         ]
         #expect(try promised.subtracting(keys(writeReport)).isEmpty)
+    }
+
+    @Test func `what is compared takes turns of equal length, and each begins as often`() {
+        #expect(Turns(of: 1, for: .seconds(10)).order == [0])
+        #expect(Turns(of: 1, for: .seconds(10)).length == .seconds(10))
+        #expect(Turns(of: 2, for: .seconds(10)).order == [0, 1, 1, 0, 0, 1, 1, 0])
+        #expect(Turns(of: 2, for: .seconds(10)).length == .milliseconds(2_500))
+        #expect(Turns(of: 3, for: .milliseconds(50)).order == [0, 1, 2])
+        #expect(Turns(of: 3, for: .milliseconds(50)).length == .milliseconds(50))
+    }
+
+    @Test func `a load of two turns has the writes and the time of both`() {
+        var result = LoadResult(
+            writes: 1_000, bytes: 69_000, frames: 2, seconds: 0.5, writesOfWorkers: [400, 600],
+            clientCPUNanoseconds: 30_000, errors: 1)
+        result.add(
+            LoadResult(
+                writes: 500, bytes: 34_000, frames: 1, seconds: 0.5, writesOfWorkers: [500, 0],
+                clientCPUNanoseconds: 10_000, errors: 3))
+        #expect(result.writes == 1_500)
+        #expect(result.writesPerSecond == 1_500)
+        #expect(result.bytes == 103_000)
+        #expect(result.frames == 3)
+        #expect(result.writesOfWorkers == [900, 600])
+        #expect(result.clientCPUNanoseconds == 40_000)
+        // A connection counts its errors over all turns.
+        #expect(result.errors == 3)
+    }
+
+    @Test func `subscribers of two turns have received what came in both`() {
+        var first = SubscriberResult(
+            deliveries: 3, changes: 30, bootstrapChanges: 20, bytes: 900, bootstrapSeconds: 0.25,
+            catchUpSeconds: 0.5)
+        first.recorder.record(nanoseconds: 1_000_000)
+        var second = SubscriberResult(
+            deliveries: 2, changes: 7, bytes: 100, catchUpSeconds: 0.125, ended: 1)
+        second.recorder.record(nanoseconds: 3_000_000)
+        second.recorder.record(nanoseconds: 3_000_000)
+        first.add(second)
+        #expect(first.deliveries == 5)
+        #expect(first.changes == 37)
+        #expect(first.bootstrapChanges == 20)
+        #expect(first.bytes == 1_000)
+        #expect(first.bootstrapSeconds == 0.25)
+        #expect(first.catchUpSeconds == 0.5)
+        #expect(first.ended == 1)
+        #expect(first.latencies?.count == 3)
+        #expect((2_990...3_010).contains(first.latencies?.p50Us ?? 0))
     }
 
     @Test func `its figures follow from the counters`() throws {

@@ -13,10 +13,21 @@ struct LoadResult: Sendable {
     var writesOfWorkers: [Int]
     /// Processor time of the threads that made and sent the writes.
     var clientCPUNanoseconds: UInt64
-    /// Errors that the server reported to the workers.
+    /// Errors that the server reported to the workers since they are connected.
     var errors: Int
 
     var writesPerSecond: Double { Double(writes) / seconds }
+
+    /// Adds a later phase of the same workers, whose errors are those of both.
+    mutating func add(_ later: LoadResult) {
+        writes += later.writes
+        bytes += later.bytes
+        frames += later.frames
+        seconds += later.seconds
+        writesOfWorkers = zip(writesOfWorkers, later.writesOfWorkers).map { $0 + $1 }
+        clientCPUNanoseconds += later.clientCPUNanoseconds
+        errors = later.errors
+    }
 }
 
 /// The workers of a scenario, connected, and the phases they go through together.

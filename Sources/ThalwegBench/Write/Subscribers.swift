@@ -15,9 +15,25 @@ struct SubscriberResult: Sendable {
     /// From the end of the writes until the last of them had seen the newest offset.
     var catchUpSeconds: Double?
     /// From the `seen` of a record's newest write to its notification.
-    var latencies: Latencies?
+    var recorder = LatencyRecorder()
     /// Subscriptions that the server ended, or whose connection it closed.
     var ended = 0
+
+    var latencies: Latencies? { recorder.latencies }
+
+    /// Adds what the subscribers of a later turn received.
+    mutating func add(_ later: SubscriberResult) {
+        deliveries += later.deliveries
+        changes += later.changes
+        bootstrapChanges += later.bootstrapChanges
+        bytes += later.bytes
+        bootstrapSeconds = bootstrapSeconds ?? later.bootstrapSeconds
+        if let seconds = later.catchUpSeconds {
+            catchUpSeconds = max(seconds, catchUpSeconds ?? 0)
+        }
+        recorder.add(later.recorder)
+        ended += later.ended
+    }
 }
 
 /// All subscribers of a run, on one thread.
@@ -30,7 +46,6 @@ final class Subscribers: @unchecked Sendable {
     private let connections: [BenchConnection]
     private let isBootstrap: Bool
     private var result = SubscriberResult()
-    private var recorder = LatencyRecorder()
     private let latencyStride: Int
     /// Deliveries to the first, once it was caught up.
     private var firstDeliveries = 0
@@ -92,7 +107,6 @@ final class Subscribers: @unchecked Sendable {
                 try receive(index, &waiting)
             }
         }
-        result.latencies = recorder.latencies
         return result
     }
 
@@ -153,7 +167,7 @@ final class Subscribers: @unchecked Sendable {
                     as: Int64.self
                 )
             )
-            recorder.record(nanoseconds: UInt64(max(0, now - seen)) * 1_000)
+            result.recorder.record(nanoseconds: UInt64(max(0, now - seen)) * 1_000)
         }
     }
 }

@@ -38,6 +38,8 @@ public struct WriteReport: Report {
     public var durationS: Double
     public var ops: Int
     public var opsPerSecond: Double
+    /// What is compared takes turns; ``opsPerSecond`` is of all of them.
+    public var opsPerSecondOfTurns: [Double] = []
     public var workerOpsPerSecond: Spread
     /// Error frames, and writes that the server counted as invalid.
     public var errors: Int
@@ -74,12 +76,14 @@ public struct WriteReport: Report {
     @Nullable public var notificationP50Us: Double?
     @Nullable public var notificationP99Us: Double?
     @Nullable public var notificationP999Us: Double?
-    /// The same load on a fresh server without subscribers, before.
+    /// The same load on a fresh server without subscribers, in turns with this one.
     @Nullable public var zeroSubscribersOpsPerSecond: Double?
+    @Nullable public var zeroSubscribersOpsPerSecondOfTurns: [Double]?
     @Nullable public var zeroSubscribersServerCpuNsPerOp: Double?
     @Nullable public var ratioToZeroSubscribers: Double?
-    /// The same load on a node that stands alone, behind the cluster's run.
+    /// The same load on a node that stands alone, in turns with the cluster.
     @Nullable public var oneNodeOpsPerSecond: Double?
+    @Nullable public var oneNodeOpsPerSecondOfTurns: [Double]?
     @Nullable public var ratioToOneNode: Double?
 
     @Nullable public var sinkOpsPerSecond: Double?
