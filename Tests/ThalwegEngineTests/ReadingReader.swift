@@ -50,6 +50,7 @@ struct FoldedChange {
     let offset: UInt64
     let version: UInt64
     let changedFields: UInt64
+    let sources: [UInt16]
     let row: [UInt8]
     let previous: [UInt8]?
 
@@ -59,6 +60,7 @@ struct FoldedChange {
         offset = lent.offset.rawValue
         version = lent.version.rawValue
         changedFields = lent.changedFields
+        sources = lent.sources.map(\.rawValue)
         row = Array(lent.row)
         previous = lent.previous.map { Array($0) }
     }

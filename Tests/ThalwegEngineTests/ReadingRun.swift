@@ -298,6 +298,7 @@ final class ReadingRun {
             #expect(change.offset > last && change.offset <= resume.rawValue, comment)
             #expect(seen.insert(change.key).inserted, comment)
             last = change.offset
+            #expect(change.sources == (try partition.read(topic, change.key)?.sources), comment)
             fold(change, at)
         }
         readers[at].resumeOffset = resume
