@@ -47,12 +47,17 @@ private func keys(_ report: some Report) throws -> Set<String> {
     }
 
     @Test func `what is compared takes turns of equal length, and each begins as often`() {
-        #expect(Turns(of: 1, for: .seconds(10)).order == [0])
-        #expect(Turns(of: 1, for: .seconds(10)).length == .seconds(10))
-        #expect(Turns(of: 2, for: .seconds(10)).order == [0, 1, 1, 0, 0, 1, 1, 0])
-        #expect(Turns(of: 2, for: .seconds(10)).length == .milliseconds(2_500))
-        #expect(Turns(of: 3, for: .milliseconds(50)).order == [0, 1, 2])
-        #expect(Turns(of: 3, for: .milliseconds(50)).length == .milliseconds(50))
+        func turns(_ count: Int, _ duration: Duration, isPaced: Bool = false) -> Turns {
+            Turns(of: count, for: duration, isPaced: isPaced)
+        }
+        #expect(turns(1, .seconds(10)).order == [0])
+        #expect(turns(1, .seconds(10)).length == .seconds(10))
+        #expect(turns(2, .seconds(10)).order == [0, 1, 1, 0, 0, 1, 1, 0])
+        #expect(turns(2, .seconds(10)).length == .milliseconds(2_500))
+        #expect(turns(3, .milliseconds(50)).order == [0, 1, 2])
+        #expect(turns(3, .milliseconds(50)).length == .milliseconds(50))
+        #expect(turns(2, .seconds(10), isPaced: true).order == [0, 1])
+        #expect(turns(2, .seconds(10), isPaced: true).length == .seconds(10))
     }
 
     @Test func `a load of two turns has the writes and the time of both`() {

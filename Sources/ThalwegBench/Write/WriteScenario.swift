@@ -58,7 +58,8 @@ private func measureWrites(
         alone = try WriteContestant(other, phase: "one node")
     }
     let contestants = [without, main, alone].compactMap(\.self)
-    let turns = Turns(of: contestants.count, for: options.duration)
+    let turns = Turns(
+        of: contestants.count, for: options.duration, isPaced: options.load.rate > 0)
     for index in turns.order {
         try contestants[index].takeTurn(turns.length, progress)
     }
