@@ -11,10 +11,10 @@ final class WriteContestant {
     /// Holds what a bootstrap brings.
     private let filler: Filler?
     private let load: LoadRun
-    private let before: [String: UInt64]
 
     /// Of all turns; `nil` before the first.
     private var result: LoadResult?
+    private var counters: ServerCounters?
     private var opsPerSecondOfTurns: [Double] = []
     /// Processor time of the server in the turns; `nil` where it is not known.
     private var serverCPUNanoseconds: UInt64? = 0
@@ -33,7 +33,6 @@ final class WriteContestant {
         load = try LoadRun(options.load, endpoint: server.endpoint, topic: topic.id) {
             LoadRun.randomLoad(options.load, worker: $0)
         }
-        before = try control.status()
     }
 
     func stop() { server.stop() }
@@ -42,12 +41,15 @@ final class WriteContestant {
     func takeTurn(_ duration: Duration, _ progress: Progress) throws {
         let subscribers = try subscribe()
         let receiving = subscribers?.start()
+        let before = try control.status()
         let cpuBefore = server.cpuNanoseconds
         let turn = try load.run(.after(duration), progress: progress, phase: phase)
         let cpuAfter = server.cpuNanoseconds
+        let turnCounters = ServerCounters(before: before, after: try control.status())
 
         opsPerSecondOfTurns.append(turn.writesPerSecond)
         if result == nil { result = turn } else { result?.add(turn) }
+        if counters == nil { counters = turnCounters } else { counters?.add(turnCounters) }
         if let total = serverCPUNanoseconds, let cpuBefore, let cpuAfter {
             serverCPUNanoseconds = total + cpuAfter - cpuBefore
         } else {
@@ -74,13 +76,15 @@ final class WriteContestant {
     }
 
     /// What all turns came to.
-    func report() throws -> WriteReport {
-        guard let result else { preconditionFailure("a report is of at least one turn") }
+    func report() -> WriteReport {
+        guard let result, let counters else {
+            preconditionFailure("a report is of at least one turn")
+        }
         var report = WriteReport(
             options,
             result,
             threads: load.threadCount,
-            counters: ServerCounters(before: before, after: try control.status())
+            counters: counters
         )
         report.opsPerSecondOfTurns = opsPerSecondOfTurns
         if case .coalesced(let window) = topic.definition.options.writes {
