@@ -6,7 +6,7 @@ extension UnsafeRawBufferPointer {
         guard let left = baseAddress, let right = other.baseAddress else { return true }
         // Safe: loads end at or before the common count.
         var position = 0
-        while position &+ 8 <= count {
+        while position &+ 8 < count {
             guard
                 left.loadUnaligned(fromByteOffset: position, as: UInt64.self)
                     == right.loadUnaligned(fromByteOffset: position, as: UInt64.self)
@@ -14,7 +14,7 @@ extension UnsafeRawBufferPointer {
             position &+= 8
         }
         if count >= 8 {
-            // The last word again, as far as it was not looked at.
+            // The last word, which may begin in the one before.
             return left.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
                 == right.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
         }

@@ -60,12 +60,13 @@ extension RowLayout {
     private func changedVariables(
         _ old: UnsafeRawBufferPointer, _ new: UnsafeRawBufferPointer
     ) -> UInt64 {
+        guard let oldRow = old.baseAddress, let newRow = new.baseAddress else { return 0 }
         var mask: UInt64 = 0
         var oldStart = fixedSize
         var newStart = fixedSize
         for leaf in hotVariables {
-            let oldEnd = fixedSize + RowLayout.end(leaf, old)
-            let newEnd = fixedSize + RowLayout.end(leaf, new)
+            let oldEnd = fixedSize + Int(leaf.end(in: oldRow))
+            let newEnd = fixedSize + Int(leaf.end(in: newRow))
             let before = UnsafeRawBufferPointer(rebasing: old[oldStart..<oldEnd])
             let after = UnsafeRawBufferPointer(rebasing: new[newStart..<newEnd])
             if !before.hasSameBytes(as: after) { mask |= bit(leaf.field) }
@@ -73,16 +74,6 @@ extension RowLayout {
             newStart = newEnd
         }
         return mask
-    }
-
-    /// Where a leaf's bytes end in the packed zone.
-    @inline(__always) private static func end(
-        _ leaf: VariableLeaf, _ row: UnsafeRawBufferPointer
-    ) -> Int {
-        Int(
-            UInt32(
-                littleEndian: row.loadUnaligned(
-                    fromByteOffset: Int(leaf.offset), as: UInt32.self)))
     }
 
     /// No bit for `noField`: a shift by 64 leaves nothing.

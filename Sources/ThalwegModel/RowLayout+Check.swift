@@ -45,9 +45,7 @@ extension RowLayout {
         var leaf = hotVariables.baseAddress.unsafelyUnwrapped
         let lastLeaf = leaf + hotVariables.count
         while leaf < lastLeaf {
-            let end = UInt32(
-                littleEndian: base.loadUnaligned(
-                    fromByteOffset: Int(leaf.pointee.offset), as: UInt32.self))
+            let end = leaf.pointee.end(in: base)
             // An end before the start wraps around to more than any maximum.
             guard end &- packed <= leaf.pointee.maximum, end <= zoneCount else { return false }
             packed = end
@@ -64,11 +62,7 @@ extension RowLayout {
     ) -> Bool {
         var packed = 0
         for leaf in hotVariables {
-            // Safe: leaves end at or before `fixedSize`.
-            let end = Int(
-                UInt32(
-                    littleEndian: base.loadUnaligned(
-                        fromByteOffset: Int(leaf.offset), as: UInt32.self)))
+            let end = Int(leaf.end(in: base))
             if leaf.isString, !isUTF8(UnsafeRawBufferPointer(rebasing: zone[packed..<end])) {
                 return false
             }

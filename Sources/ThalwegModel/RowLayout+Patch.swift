@@ -159,10 +159,7 @@ extension RowLayout {
             where leaf.isVariable {
                 let source: UnsafeRawBufferPointer
                 if isPatched {
-                    let count = Int(
-                        UInt32(
-                            littleEndian: UnsafeRawBufferPointer(target).loadUnaligned(
-                                fromByteOffset: Int(leaf.offset), as: UInt32.self)))
+                    let count = directoryEntry(leaf, in: UnsafeRawBufferPointer(target))
                     source = UnsafeRawBufferPointer(rebasing: values[position..<position + count])
                     position += count
                 } else {

@@ -42,10 +42,7 @@ extension RowLayout {
         var start = 0
         var end = 0
         for leaf in checkedLeaves where leaf.isVariable && Int(leaf.offset) < fixed {
-            let next = Int(
-                UInt32(
-                    littleEndian: row.loadUnaligned(
-                        fromByteOffset: Int(leaf.offset), as: UInt32.self)))
+            let next = directoryEntry(leaf, in: row)
             if mask & (1 << UInt64(leaf.field)) != 0 {
                 UnsafeMutableRawBufferPointer(
                     rebasing: target[fixed + end..<fixed + end + next - start]

@@ -49,7 +49,7 @@ extension RowLayout {
         return row.count - fixed + fixedSize
     }
 
-    private func directoryEntry(_ leaf: Leaf, in row: UnsafeRawBufferPointer) -> Int {
+    func directoryEntry(_ leaf: Leaf, in row: UnsafeRawBufferPointer) -> Int {
         Int(
             UInt32(
                 littleEndian: row.loadUnaligned(

@@ -65,6 +65,12 @@ struct VariableLeaf {
     let isString: Bool
     /// The number of its top-level field.
     let field: UInt8
+
+    /// Where its bytes end in the packed zone of a row, or of one whose fixed zone this is.
+    @inline(__always) func end(in row: UnsafeRawPointer) -> UInt32 {
+        // Safe: leaves end at or before `fixedSize`.
+        UInt32(littleEndian: row.loadUnaligned(fromByteOffset: Int(offset), as: UInt32.self))
+    }
 }
 
 /// Where everything stands in the rows of one schema.

@@ -48,13 +48,16 @@ import Testing
             word = sets.insert(sets.single(source), into: word)
         }
         #expect(SourceSets.isMask(word))
-        var walked: [UInt16] = []
-        sets.forEachOfMask(word) { walked.append($0) }
-        #expect(walked == Array(1...62))
+        #expect(sets.withMembers(word) { Array($0) } == Array(1...62))
+        #expect(sets.members(word) == Array(1...62))
+        // Its local number is the last, its identity the first.
+        #expect(sets.withMembers(sets.single(1)) { Array($0) } == [1])
         let list = sets.word([1, 100, 65_535])
         #expect(list >> 62 == 1 && sets.members(list) == [1, 100, 65_535])
+        #expect(sets.withMembers(list) { Array($0) } == [1, 100, 65_535])
         let handle = sets.word([1, 2, 3, 100])
         #expect(handle >> 62 == 2 && sets.members(handle) == [1, 2, 3, 100])
+        #expect(sets.withMembers(handle) { Array($0) } == [1, 2, 3, 100])
         // Without the one source that has no bit it is a mask again.
         #expect(SourceSets.isMask(sets.remove(sets.single(100), from: handle)))
     }

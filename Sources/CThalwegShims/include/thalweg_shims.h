@@ -11,11 +11,6 @@ uint32_t thalweg_crc32c(uint32_t crc, const void *bytes, size_t count);
 /// Asks for the cache line at `address`; a hint that never faults.
 static inline void thalweg_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
-/// 1 where the two runs of `count` bytes are equal.
-static inline int thalweg_equal(const void *left, const void *right, size_t count) {
-  return memcmp(left, right, count) == 0;
-}
-
 /// A run of `bytes` zeros that starts at a multiple of 2 MiB, on large pages where the system has
 /// them; `bytes` is a multiple of 2 MiB. NULL where there is no memory.
 void *thalweg_pages_allocate(size_t bytes);

@@ -12,13 +12,24 @@ final class WriteContestant {
     private let filler: Filler?
     private let load: LoadRun
 
-    /// Of all turns; `nil` before the first.
-    private var result: LoadResult?
-    private var counters: ServerCounters?
-    private var opsPerSecondOfTurns: [Double] = []
-    /// Processor time of the server in the turns; `nil` where it is not known.
-    private var serverCPUNanoseconds: UInt64? = 0
-    private var received: SubscriberResult?
+    private var turns: [Turn] = []
+
+    private struct Turn {
+        var result: LoadResult
+        var counters: ServerCounters
+        /// Processor time of the server; `nil` where it is not known.
+        var serverCPUNanoseconds: UInt64?
+        var received: SubscriberResult?
+
+        mutating func add(_ later: Turn) {
+            result.add(later.result)
+            counters.add(later.counters)
+            serverCPUNanoseconds = serverCPUNanoseconds.flatMap { sum in
+                later.serverCPUNanoseconds.map { sum + $0 }
+            }
+            if let more = later.received { received?.add(more) }
+        }
+    }
 
     /// Starts the server, or connects to the given one, and connects the writers.
     init(_ options: WriteOptions, phase: String) throws {
@@ -43,23 +54,20 @@ final class WriteContestant {
         let receiving = subscribers?.start()
         let before = try control.status()
         let cpuBefore = server.cpuNanoseconds
-        let turn = try load.run(.after(duration), progress: progress, phase: phase)
+        let result = try load.run(.after(duration), progress: progress, phase: phase)
         let cpuAfter = server.cpuNanoseconds
-        let turnCounters = ServerCounters(before: before, after: try control.status())
-
-        opsPerSecondOfTurns.append(turn.writesPerSecond)
-        if result == nil { result = turn } else { result?.add(turn) }
-        if counters == nil { counters = turnCounters } else { counters?.add(turnCounters) }
-        if let total = serverCPUNanoseconds, let cpuBefore, let cpuAfter {
-            serverCPUNanoseconds = total + cpuAfter - cpuBefore
-        } else {
-            serverCPUNanoseconds = nil
+        var turn = Turn(
+            result: result,
+            counters: ServerCounters(before: before, after: try control.status())
+        )
+        if let cpuBefore, let cpuAfter { turn.serverCPUNanoseconds = cpuAfter - cpuBefore }
+        if let subscribers, let receiving {
+            let name = topic.definition.name
+            let tail = try control.request(DescribeTopic(name), answer: TopicInfo.self)
+            subscribers.finish(at: tail.lastOffset)
+            turn.received = try receiving.join().value
         }
-        guard let subscribers, let receiving else { return }
-        let tail = try control.request(DescribeTopic(topic.definition.name), answer: TopicInfo.self)
-        subscribers.finish(at: tail.lastOffset)
-        let turnReceived = try receiving.join().value
-        if received == nil { received = turnReceived } else { received?.add(turnReceived) }
+        turns.append(turn)
     }
 
     /// A bootstrap is in the first turn.
@@ -69,7 +77,7 @@ final class WriteContestant {
             count: options.subscribers,
             endpoint: server.endpoint,
             topic: topic.id,
-            bootstrap: options.bootstrap && result == nil,
+            bootstrap: options.bootstrap && turns.isEmpty,
             includePrevious: options.includePrevious,
             latencyStride: options.load.rate > 0 ? 1 : 7
         )
@@ -77,23 +85,24 @@ final class WriteContestant {
 
     /// What all turns came to.
     func report() -> WriteReport {
-        guard let result, let counters else {
+        guard var all = turns.first else {
             preconditionFailure("a report is of at least one turn")
         }
+        for turn in turns.dropFirst() { all.add(turn) }
         var report = WriteReport(
             options,
-            result,
+            all.result,
             threads: load.threadCount,
-            counters: counters
+            counters: all.counters
         )
-        report.opsPerSecondOfTurns = opsPerSecondOfTurns
+        report.opsPerSecondOfTurns = turns.map(\.result.writesPerSecond)
         if case .coalesced(let window) = topic.definition.options.writes {
             report.windowMs = Double(window) / 1_000
         }
-        if let serverCPUNanoseconds, result.writes > 0 {
-            report.serverCpuNsPerOp = Double(serverCPUNanoseconds) / Double(result.writes)
+        if let nanoseconds = all.serverCPUNanoseconds, all.result.writes > 0 {
+            report.serverCpuNsPerOp = Double(nanoseconds) / Double(all.result.writes)
         }
-        if let received { report.add(received) }
+        if let received = all.received { report.add(received) }
         return report
     }
 }

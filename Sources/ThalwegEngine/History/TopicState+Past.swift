@@ -110,7 +110,7 @@ extension TopicState {
             if let layout {
                 changed = layout.changedFields(from: old, to: new)
                 guard changed & query.fields != 0 else { return }
-            } else if old.elementsEqual(new) {
+            } else if old.hasSameBytes(as: new) {
                 return
             }
             kind = .updated
@@ -261,7 +261,7 @@ private struct LentKey: Hashable {
     let bytes: UnsafeRawBufferPointer
 
     static func == (one: LentKey, other: LentKey) -> Bool {
-        one.bytes.elementsEqual(other.bytes)
+        one.bytes.hasSameBytes(as: other.bytes)
     }
 
     func hash(into hasher: inout Hasher) {

@@ -96,12 +96,7 @@ struct SourceSets: ~Copyable {
         var members: [UInt16] = []
         switch word >> 62 {
         case 0:
-            var rest = word
-            while rest != 0 {
-                members.append(identities[rest.trailingZeroBitCount])
-                rest &= rest - 1
-            }
-            members.sort()
+            forEachOfMask(word) { members.append($0) }
         case 1:
             var rest = word & SourceSets.payload
             while rest != 0 {
@@ -138,9 +133,10 @@ struct SourceSets: ~Copyable {
     }
 
     /// Calls `body` with the identities of a set in mask form, ascending.
-    @inline(__always) func forEachOfMask(_ word: UInt64, _ body: (UInt16) -> Void) {
+    @inline(__always) private func forEachOfMask(_ word: UInt64, _ body: (UInt16) -> Void) {
         var rest = word
-        if isAscending {
+        // Mostly, of many sources, one asserts a record: it is in order by itself.
+        if isAscending || rest & (rest &- 1) == 0 {
             while rest != 0 {
                 body(identities[rest.trailingZeroBitCount])
                 rest &= rest - 1

@@ -71,20 +71,9 @@ struct Table: ~Copyable {
         index.find(hash) { slot in hasKey(slot, key) }
     }
 
-    /// Compares two runs of equal length.
-    @inline(__always) static func equal(
-        _ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer
-    ) -> Bool {
-        if left.count == 8 {
-            return left.loadUnaligned(as: UInt64.self) == right.loadUnaligned(as: UInt64.self)
-        }
-        return left.elementsEqual(memory: right)
-    }
-
     /// The record in `slot` has this key.
     @inline(__always) func hasKey(_ slot: UInt32, _ key: UnsafeRawBufferPointer) -> Bool {
-        let candidate = shape.key(record(slot))
-        return candidate.count == key.count && Table.equal(candidate, key)
+        shape.key(record(slot)).hasSameBytes(as: key)
     }
 
     /// As above, of a key by its parts: eight bytes, in most topics, are one comparison.
@@ -301,15 +290,5 @@ struct Table: ~Copyable {
         changes.tidy(segments: 8) { slot, offset in
             Record(base + Int(slot) << 3).isLast(offset)
         }
-    }
-}
-
-extension UnsafeRawBufferPointer {
-    /// `memcmp` for runs of equal length.
-    @inline(__always) func elementsEqual(memory other: UnsafeRawBufferPointer) -> Bool {
-        guard count > 0, let left = baseAddress, let right = other.baseAddress else {
-            return count == other.count
-        }
-        return thalweg_equal(left, right, count) != 0
     }
 }

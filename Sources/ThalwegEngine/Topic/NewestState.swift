@@ -142,7 +142,7 @@ struct NewestState {
         guard base.exists else { return .upsert }
         if let row = entry.pointee.row {
             let bytes = UnsafeRawBufferPointer(start: row, count: Int(entry.pointee.rowCount))
-            if bytes.count != base.row.count || !Table.equal(bytes, base.row) { return .upsert }
+            if !bytes.hasSameBytes(as: base.row) { return .upsert }
         }
         return entry.pointee.sources == base.sources ? .nothing : .membership
     }

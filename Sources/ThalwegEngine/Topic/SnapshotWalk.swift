@@ -105,23 +105,16 @@ extension TopicState {
         let offset = record.lastChange
         let key = table.shape.key(record)
         let row = table.shape.row(record)
-        let word = sources(record)
-        let members = SourceSets.isMask(word) ? [] : table.sources.members(word)
-        writer.reserve(64 + key.count + row.count + 2 * max(64, members.count))
-        writer.integer(offset)
-        writer.integer(record.version)
-        writer.integer(UInt8(record.state))
-        writer.integer(record.reason)
-        writer.integer(record.isLive ? 0 : table.tombstones.time(of: offset) ?? appliedTime)
-        writer.raw(key)
-        if SourceSets.isMask(word) {
-            writer.integer(UInt16(word.nonzeroBitCount))
-            table.sources.forEachOfMask(word) { writer.integer($0) }
-        } else {
+        table.sources.withMembers(sources(record)) { members in
+            writer.reserve(64 + key.count + row.count + 2 * members.count)
+            writer.integer(offset)
+            writer.integer(record.version)
+            writer.integer(UInt8(record.state))
+            writer.integer(record.reason)
+            writer.integer(record.isLive ? 0 : table.tombstones.time(of: offset) ?? appliedTime)
+            writer.raw(key)
             writer.integer(UInt16(members.count))
-            for source in members {
-                writer.integer(source)
-            }
+            for source in members { writer.integer(source) }
         }
         writer.integer(UInt32(row.count))
         writer.raw(row)

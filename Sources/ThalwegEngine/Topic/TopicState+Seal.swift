@@ -110,18 +110,10 @@ extension TopicState {
     }
 
     @inline(__always) private mutating func encodeSources(_ word: UInt64, thenReserving rest: Int) {
-        if SourceSets.isMask(word) {
-            // The usual set, without building an array.
-            writer.reserve(2 + 2 * word.nonzeroBitCount + 8 + rest)
-            writer.integer(UInt16(word.nonzeroBitCount))
-            table.sources.forEachOfMask(word) { writer.integer($0) }
-            return
-        }
-        let members = table.sources.members(word)
-        writer.reserve(2 + 2 * members.count + 8 + rest)
-        writer.integer(UInt16(members.count))
-        for source in members {
-            writer.integer(source)
+        table.sources.withMembers(word) { members in
+            writer.reserve(2 + 2 * members.count + 8 + rest)
+            writer.integer(UInt16(members.count))
+            for source in members { writer.integer(source) }
         }
     }
 

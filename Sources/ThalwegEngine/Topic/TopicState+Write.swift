@@ -174,8 +174,7 @@ extension TopicState {
         layout.upgrade(body, into: upgraded)
         let row = row(entry)
         let isSame =
-            entry.pointee.exists && row.count == size
-            && Table.equal(row, UnsafeRawBufferPointer(upgraded))
+            entry.pointee.exists && row.hasSameBytes(as: UnsafeRawBufferPointer(upgraded))
         let changed = !isSame || sources != entry.pointee.sources
         entry.pointee.sources = sources
         if !isSame { PendingWindow.setRow(entry, scratch, size) }
@@ -229,10 +228,7 @@ extension TopicState {
             layout.apply(patch: values, mask: mask, to: current, into: target)
             return target
         }
-        let isSame =
-            exists && old.count == target.count
-            && Table.equal(old, UnsafeRawBufferPointer(target))
-        if isSame { return false }
+        if exists, old.hasSameBytes(as: UnsafeRawBufferPointer(target)) { return false }
         if let row = target.baseAddress { PendingWindow.setRow(entry, row, target.count) }
         entry.pointee.exists = true
         return true
