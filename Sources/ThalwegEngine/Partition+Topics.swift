@@ -15,7 +15,7 @@ extension Partition {
     ) throws(ThalwegError) {
         try create(topic, definition)
         let box = try required(topic)
-        box.load = SnapshotLoad(last: last)
+        box.load = SnapshotLoad()
         box.restoredLast = last
         box.restoredHorizon = horizon
         box.restoredVersionFloor = versionFloor

@@ -34,7 +34,7 @@ public final class Partition {
     public var programs: (any TopicPrograms)?
     /// Marks in the log have states hashed. A recovery leaves it to the next one.
     public var hashesAtMarks = true
-    /// About how much of a topic is hashed in one go: an entry of the change index or 256 bytes are a
+    /// About how much of a topic is hashed in one go: a chunk of the slab or 256 bytes are a
     /// unit.
     public var hashUnits = 4_096
 

@@ -11,7 +11,7 @@ import ThalwegWire
     @Test(arguments: 0..<40 as Range<UInt64>)
     func slicesSeeTheStateAtTheirMark(seed: UInt64) throws {
         var run = try HashRun(seed: seed)
-        for _ in 0..<400 { try run.step() }
+        for _ in 0..<600 { try run.step() }
         try run.finish()
         #expect(run.looks >= 3, "seed \(seed): \(run.looks) marks were looked at")
         #expect(run.overtaken >= 3, "seed \(seed): writes came between slices")

@@ -48,33 +48,34 @@ import ThalwegModel
         }
     }
 
-    /// Against a sorted array, with takes between inserts and offsets from few or many ranges.
+    /// Against a sorted array: offsets close together, far apart, and most of them together beside a
+    /// few far ones.
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
-    func waitingRecordsComeInOrderOfOffset(seed: UInt64) {
+    func recordsComeInOrderOfOffset(seed: UInt64) {
         var random = RandomSource(seed: seed)
-        let last = [50, 5_000, 1_000_000, 1 << 47][Int(seed - 1)]
-        var waiting = WaitingRecords(last: UInt64(last))
-        var twin: [UInt64: UInt32] = [:]
-        var taken: UInt64 = 0
-        for _ in 0..<200 {
-            let upTo = taken + UInt64(random.below(last / 100 + 1))
-            while let item = waiting.next(below: upTo) {
-                #expect(item.offset > taken && item.offset < upTo, "seed \(seed)")
-                #expect(twin.removeValue(forKey: item.offset) == item.slot, "seed \(seed)")
-                taken = item.offset
+        for spread in [3, 5_000, 1 << 47] {
+            var offsets: Set<UInt64> = []
+            let start = UInt64(random.below(1 << 40))
+            for _ in 0..<random.below(3_000) {
+                offsets.insert(start + UInt64(random.below(spread)))
             }
-            #expect(twin.keys.allSatisfy { $0 >= upTo }, "seed \(seed)")
-            taken = max(taken, upTo == 0 ? 0 : upTo - 1)
-            for _ in 0..<random.below(30) {
-                let offset = taken + 1 + UInt64(random.below(last))
-                guard twin[offset] == nil else { continue }
-                let slot = UInt32(random.below(1 << 30))
-                twin[offset] = slot
-                waiting.insert(.init(offset: offset, deletedAt: nil, slot: slot))
+            for _ in 0..<random.below(4) { offsets.insert(UInt64(random.below(1 << 47))) }
+            var order = OffsetOrder(count: offsets.count)
+            for offset in offsets { order.append(offset, slot: UInt32(truncatingIfNeeded: offset)) }
+            var given: [UInt64] = []
+            let isThrough = order.walk { offset, slot in
+                #expect(slot == UInt32(truncatingIfNeeded: offset), "seed \(seed)")
+                given.append(offset)
+                return true
             }
+            #expect(isThrough && given == offsets.sorted(), "seed \(seed), spread \(spread)")
+            guard given.count > 1 else { continue }
+            var asked = 0
+            let isCutShort = !order.walk { _, _ in
+                asked += 1
+                return asked < given.count - 1
+            }
+            #expect(isCutShort && asked == given.count - 1, "seed \(seed)")
         }
-        var rest: [UInt64] = []
-        while let item = waiting.next(below: .max) { rest.append(item.offset) }
-        #expect(rest == twin.keys.sorted(), "seed \(seed)")
     }
 }

@@ -16,7 +16,7 @@
 //
 // Invariants
 //   1. Nothing that was not there when it began is in it, and nothing is in it twice.
-//   2. A slice costs about as many units as it was given, one entry of the change index or
+//   2. A slice costs about as many units as it was given, one chunk of the slab or
 //      `bytesPerUnit` bytes each; a record or session that is larger is looked at in one go.
 public import ThalwegModel
 
@@ -32,7 +32,7 @@ public struct TopicHash: Hashable, Sendable {
 }
 
 final class HashWalk: TopicWalk {
-    /// Bytes that cost about what an entry of the change index does.
+    /// Bytes that cost about what a chunk of the slab does by itself.
     static let bytesPerUnit = 256
 
     /// What was so when it began, and then what each stage came to.

@@ -89,27 +89,6 @@ struct ChangeIndex: ~Copyable {
         if segments[position].live == 0, position != segments.count - 1 { empty(position) }
     }
 
-    /// The record moved to another slot without changing.
-    mutating func move(_ offset: UInt64, to slot: UInt32) {
-        let number = offset >> ChangeIndex.segmentShift
-        if number < firstSegment {
-            if let position = archivePosition(offset) { archiveSlots[position] = slot }
-            return
-        }
-        let segment = segments[head + Int(number - firstSegment)]
-        guard let memory = segment.memory else { return }
-        let distance = Int(offset & UInt64(ChangeIndex.segmentSize - 1))
-        let slots = memory.assumingMemoryBound(to: UInt32.self)
-        if segment.stored < 0 {
-            slots[distance] = slot
-            return
-        }
-        let distances = ChangeIndex.distances(memory, Int(segment.stored))
-        for position in 0..<Int(segment.stored) where Int(distances[position]) == distance {
-            slots[position] = slot
-        }
-    }
-
     /// Adds an entry read from a snapshot. Offsets ascend and are above all before.
     mutating func restore(_ offset: UInt64, slot: UInt32) {
         precondition(offset > last, "entries are restored in ascending order")
@@ -374,13 +353,5 @@ struct ChangeIndex: ~Copyable {
             }
         }
         return low
-    }
-
-    private func archivePosition(_ offset: UInt64) -> Int? {
-        let position = lowerBound(offset)
-        guard position < archiveOffsets.count, archiveOffsets[position] == offset else {
-            return nil
-        }
-        return position
     }
 }

@@ -13,7 +13,8 @@ import ThalwegModel
 //
 // Invariants
 //   1. `used` granules are handed out or on a free list; slot 0 is never handed out.
-//   2. A chunk on a free list begins with `SlabChunk.freeMark | next slot` in its first word.
+//   2. A chunk on a free list begins with `Slab.freeMark | class << 32 | next slot` in its first word:
+//      the chunks that follow each other can be told apart without a list of them.
 
 /// Size classes: granule counts 1…128 exactly, then four steps to each power of two.
 enum SizeClass {
@@ -67,6 +68,12 @@ struct Slab: ~Copyable {
     /// Bytes handed out or kept for reuse.
     var bytesUsed: Int { used << 3 }
 
+    /// Behind the last chunk.
+    var end: UInt32 { UInt32(used) }
+
+    /// Where the first chunk is, or will be.
+    static let first: UInt32 = 1
+
     /// Bytes kept for reuse.
     var bytesFree: Int { freeGranules << 3 }
 
@@ -90,9 +97,16 @@ struct Slab: ~Copyable {
 
     mutating func release(_ slot: UInt32, bytes: Int) {
         let size = SizeClass.index(bytes: bytes)
-        address(slot).storeBytes(of: Slab.freeMark | UInt64(freeLists[size]), as: UInt64.self)
+        address(slot).storeBytes(
+            of: Slab.freeMark | UInt64(size) << 32 | UInt64(freeLists[size]), as: UInt64.self)
         freeLists[size] = slot
         freeGranules += SizeClass.granules(size)
+    }
+
+    /// Granules of a chunk on a free list.
+    func freeGranules(_ slot: UInt32) -> Int {
+        // Safe: invariant 2.
+        SizeClass.granules(Int(address(slot).load(as: UInt64.self) >> 32 & 0xffff))
     }
 
     @inline(never) private mutating func extend(_ granules: Int) -> UInt32 {

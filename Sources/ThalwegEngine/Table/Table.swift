@@ -65,6 +65,16 @@ struct Table: ~Copyable {
             }, body)
     }
 
+    /// The slot behind the chunk of `slot`, which is one as well until the slab's end is reached.
+    @inline(__always) func slot(behind slot: UInt32) -> UInt32 {
+        let record = record(slot)
+        let granules =
+            record.isTaken
+            ? SizeClass.granules(SizeClass.index(bytes: shape.size(record)))
+            : slab.freeGranules(slot)
+        return slot + UInt32(granules)
+    }
+
     // MARK: Finding
 
     @inline(__always) func find(_ key: UnsafeRawBufferPointer, hash: UInt64) -> UInt32 {
@@ -241,14 +251,15 @@ struct Table: ~Copyable {
 
     // MARK: Restoring
 
-    /// Puts back a record from a snapshot, without its change: the caller sets that, and calls
-    /// `number`, in ascending order of offset.
+    /// Puts back a record from a snapshot with its last change. Of that nothing else knows until all
+    /// are back (`number`).
     @inline(__always) mutating func restore(
         key: UnsafeRawBufferPointer, hash: UInt64, row: UnsafeRawBufferPointer, version: UInt64,
-        sources members: UnsafeRawBufferPointer
-    ) -> UInt32 {
+        sources members: UnsafeRawBufferPointer, offset: UInt64, state: UInt64, reason: UInt8
+    ) {
         let slot = slab.allocate(bytes: shape.size(key: key.count, row: row.count))
         let record = record(slot)
+        record.setChange(offset, state: state, reason: reason)
         record.word1 = version
         if shape.keyOffset != Record.headerSize {
             record.address.storeBytes(
@@ -259,21 +270,30 @@ struct Table: ~Copyable {
         shape.setRow(record, version: version, row: row)
         record.word2 = sources.word(members)
         index.insert(hash, slot: slot)
-        return slot
     }
 
-    /// Enters a restored record into the change index, and into the counts.
+    /// Enters all that was restored into the change index, and into the counts.
     ///
-    /// - Parameter time: when it was deleted; `nil` of a live record.
-    @inline(__always) mutating func number(
-        _ slot: UInt32, at offset: UInt64, deletedAt time: Int64?
-    ) {
-        changes.restore(offset, slot: slot)
-        if let time {
-            tombstones.append(offset: offset, time: time)
-        } else {
-            liveRecords += 1
+    /// - Parameter deletions: offset and time of each tombstone, ascending.
+    /// - Returns: `false` where two records have the same offset, or one has none.
+    mutating func number(deletions: [(offset: UInt64, time: Int64)]) -> Bool {
+        precondition(changes.last == 0, "a table is numbered once")
+        var order = OffsetOrder(count: index.count)
+        var slot = Slab.first
+        while slot < slab.end {
+            order.append(record(slot).lastChange, slot: slot)
+            slot = self.slot(behind: slot)
         }
+        let isWhole = order.walk { offset, slot in
+            guard offset > changes.last else { return false }
+            changes.restore(offset, slot: slot)
+            return true
+        }
+        for deletion in deletions {
+            tombstones.append(offset: deletion.offset, time: deletion.time)
+        }
+        liveRecords = changes.live - deletions.count
+        return isWhole
     }
 
     mutating func restoreCounters(last: UInt64, horizon: UInt64, versionFloor: UInt64) {

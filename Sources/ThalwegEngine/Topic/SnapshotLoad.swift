@@ -1,9 +1,8 @@
 // A snapshot's records on their way back into a table.
 //
 // Records go into slab and key index as they come, several at a time, so that the cache line of
-// one is on its way while another is stored. The change index wants them in order of offset: walked
-// records come in that order; a captured one comes before any walked record with a larger offset
-// and waits in `WaitingRecords`, by number only, until its turn.
+// one is on its way while another is stored. They come in any order; the change index, which wants
+// them in order of offset, gets them when all are there.
 import CThalwegShims
 import ThalwegModel
 
@@ -24,28 +23,27 @@ struct SnapshotLoad {
     /// Records that are looked up together.
     private static let batch = 32
 
-    private var waiting: WaitingRecords
-
-    /// - Parameter last: the topic's newest offset: no record's is larger.
-    init(last: UInt64) {
-        waiting = WaitingRecords(last: last)
-    }
+    /// Of each tombstone.
+    private var deletions: [(offset: UInt64, time: Int64)] = []
 
     /// Reads one chunk behind its topic number.
     mutating func load(
         _ reader: inout ByteReader, into state: inout TopicState
     ) throws(ThalwegError) {
-        try load(&reader, into: &state, isCaptured: true)
-        try load(&reader, into: &state, isCaptured: false)
+        try loadList(&reader, into: &state)
+        try loadList(&reader, into: &state)
     }
 
     /// Every chunk of the topic was read.
     mutating func finish(into state: inout TopicState) throws(ThalwegError) {
-        try flush(below: .max, into: &state)
+        deletions.sort { $0.offset < $1.offset }
+        guard state.table.number(deletions: deletions) else {
+            throw TopicState.strangeEntry("two snapshot records of one offset")
+        }
     }
 
-    private mutating func load(
-        _ reader: inout ByteReader, into state: inout TopicState, isCaptured: Bool
+    private mutating func loadList(
+        _ reader: inout ByteReader, into state: inout TopicState
     ) throws(ThalwegError) {
         var left = Int(try reader.integer(UInt32.self))
         var batch = Array(repeating: Parsed(), count: min(left, SnapshotLoad.batch))
@@ -55,47 +53,19 @@ struct SnapshotLoad {
                 try SnapshotLoad.parse(&reader, into: &batch[position], state.table)
             }
             for position in 0..<count {
-                try store(batch[position], into: &state, isCaptured: isCaptured)
+                store(batch[position], into: &state)
             }
             left -= count
         }
     }
 
-    private mutating func store(
-        _ record: Parsed, into state: inout TopicState, isCaptured: Bool
-    ) throws(ThalwegError) {
-        let slot = state.table.restore(
+    private mutating func store(_ record: Parsed, into state: inout TopicState) {
+        state.table.restore(
             key: record.key, hash: record.hash, row: record.row, version: record.version,
-            sources: record.sources)
-        state.table.record(slot).setChange(
-            record.offset, state: record.isTombstone ? RecordState.tombstone : RecordState.live,
+            sources: record.sources, offset: record.offset,
+            state: record.isTombstone ? RecordState.tombstone : RecordState.live,
             reason: record.reason)
-        let waits = WaitingRecords.Item(
-            offset: record.offset, deletedAt: record.isTombstone ? record.deletedAt : nil,
-            slot: slot)
-        if isCaptured {
-            waiting.insert(waits)
-        } else {
-            try flush(below: record.offset, into: &state)
-            try SnapshotLoad.number(waits, in: &state)
-        }
-    }
-
-    private mutating func flush(
-        below offset: UInt64, into state: inout TopicState
-    ) throws(ThalwegError) {
-        while let item = waiting.next(below: offset) {
-            try SnapshotLoad.number(item, in: &state)
-        }
-    }
-
-    private static func number(
-        _ record: WaitingRecords.Item, in state: inout TopicState
-    ) throws(ThalwegError) {
-        guard record.offset > state.table.changes.last else {
-            throw TopicState.strangeEntry("a snapshot record out of order")
-        }
-        state.table.number(record.slot, at: record.offset, deletedAt: record.deletedAt)
+        if record.isTombstone { deletions.append((record.offset, record.deletedAt)) }
     }
 
     @inline(__always) private static func parse(

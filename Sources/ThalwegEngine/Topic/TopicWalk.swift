@@ -1,12 +1,13 @@
 // Walks over a topic as it was at one place in the log, while writes go on.
 //
-// A walk goes forward through the change index up to the offset `end` that was the newest when it
-// began, a little at a time. A record that is about to change before the walk has reached it is
-// taken first, as it was (`capture`); after the change its offset is beyond `end`, so the walk does
-// not meet it again. A change of membership leaves the offset as it is, so the walk remembers that
-// it has such a record already.
+// A walk goes forward through the slab, chunk by chunk, up to where that ended when it began, a little
+// at a time: in the order in which records lie in memory, as any other would wait for each of them.
+// It takes those whose last change is no newer than `end`, the newest offset then. A record that is
+// about to change before the walk has reached it is taken first, as it was (`capture`); after the
+// change its offset is beyond `end`, so the walk passes it by, wherever it lies now. A change of
+// membership leaves the offset as it is, so the walk remembers that it has such a record already.
 //
-//      taken                    position           not looked at yet            end     newer
+//      taken                    position           not looked at yet         endSlot    newer
 //   ├──────────────────────────────┼────────────────────────────────────────────┼────────────►
 //                                  │     ▲ taken early, before it changed        │
 //
@@ -22,8 +23,11 @@ import ThalwegModel
 
 /// Where a walk has got to; what it takes is for who inherits from it.
 class TopicWalk {
-    /// Every live entry up to here is taken.
-    @exclusivity(unchecked) final fileprivate(set) var position: UInt64 = 0
+    /// Every record below this slot is taken.
+    @exclusivity(unchecked) final fileprivate(set) var position = Slab.first
+    /// The slab's end when the walk began.
+    fileprivate final let endSlot: UInt32
+    /// The newest offset then.
     final let end: UInt64
     /// Records taken at a change of membership: they keep their offset, so the walk meets them
     /// again.
@@ -33,12 +37,21 @@ class TopicWalk {
 
     init(_ table: borrowing Table) {
         end = table.changes.last
+        // Without a change there is no record to take, whatever windows hold.
+        endSlot = end == 0 ? Slab.first : table.slab.end
     }
 
     /// Every record has been taken.
-    final var isThrough: Bool { position >= end }
+    final var isThrough: Bool { position >= endSlot }
 
-    /// Asked before each entry of the change index, stale ones included: `false` ends this piece.
+    /// Whether a record that the walk has not reached yet is to be taken.
+    @inline(__always) fileprivate final func wants(_ record: Record) -> Bool {
+        let offset = record.lastChange
+        guard offset <= end, record.isLast(offset) else { return false }
+        return keptOffsets.isEmpty || !keptOffsets.contains(offset)
+    }
+
+    /// Asked before each chunk of the slab, free ones included: `false` ends this piece.
     func goesOn() -> Bool { preconditionFailure("a walk says how far it goes") }
 
     /// Takes a record as it was when the walk began.
@@ -76,11 +89,8 @@ extension TopicState {
         _ slot: UInt32, for walks: TopicWalks, keepsOffset: Bool
     ) {
         let record = table.record(slot)
-        let offset = record.lastChange
-        for walk in walks.all {
-            guard offset > walk.position, offset <= walk.end else { continue }
-            if !walk.keptOffsets.isEmpty, walk.keptOffsets.contains(offset) { continue }
-            if keepsOffset { walk.keptOffsets.insert(offset) }
+        for walk in walks.all where slot >= walk.position && walk.wants(record) {
+            if keepsOffset { walk.keptOffsets.insert(record.lastChange) }
             walk.take(record, of: self, isCaptured: true)
         }
     }
@@ -92,20 +102,14 @@ extension TopicState {
         walk.position = takeRecords(walk)
     }
 
-    private func takeRecords(_ walk: TopicWalk) -> UInt64 {
-        var reached = walk.end
-        table.walk(after: walk.position) { offset, slot in
-            guard offset <= walk.end else { return false }
-            guard walk.goesOn() else {
-                reached = offset - 1
-                return false
-            }
+    private func takeRecords(_ walk: TopicWalk) -> UInt32 {
+        var slot = walk.position
+        while slot < walk.endSlot, walk.goesOn() {
             let record = table.record(slot)
-            let isTaken = !walk.keptOffsets.isEmpty && walk.keptOffsets.contains(offset)
-            if record.isLast(offset), !isTaken { walk.take(record, of: self, isCaptured: false) }
-            return true
+            if walk.wants(record) { walk.take(record, of: self, isCaptured: false) }
+            slot = table.slot(behind: slot)
         }
-        return reached
+        return slot
     }
 
     /// Puts the table that a truncation has replaced in its old place, or back. Source sets are the
