@@ -52,6 +52,38 @@ import ThalwegWire
         }
     }
 
+    /// Records that changed since it began fill no block, however many there are: a loop that passed
+    /// over them would do nothing else.
+    @Test func aBlockLooksAtSoManyRecords() throws {
+        let topic = TopicID(1)
+        let leader = Partition(seed: 1)
+        let definition = TopicDefinition(name: "values", keyKind: .u64, schema: nil)
+        _ = try leader.apply(createEntry(topic, definition))
+        let keys = try (0..<2 * SnapshotWalk.looksPerChunk + 1).map {
+            try Key.u64(UInt64($0)).encoded()
+        }
+        func commitAll(_ value: UInt8, time: Int64) throws {
+            try leader.merge(
+                topic, keys.map { NaiveWrite(key: $0, body: .assert([value])) }, source: 1,
+                time: time)
+            _ = try leader.apply(try #require(leader.seal(topic, time)?.entry))
+        }
+        try commitAll(1, time: 1)
+        let expected = try leader.readChanges(topic, after: 0)
+        var snapshot = leader.beginSnapshot()
+        let restored = Partition(seed: 2)
+        try restored.load(try #require(leader.nextBlock(&snapshot, limit: .max)))
+        try commitAll(2, time: 2)
+        var blocks = 0
+        while let block = leader.nextBlock(&snapshot, limit: .max) {
+            try restored.load(block)
+            blocks += 1
+        }
+        // Three of records, and the end.
+        #expect(blocks == 4)
+        #expect(try restored.readChanges(topic, after: 0) == expected)
+    }
+
     @Test func damagedBlocksAreRefusedWithoutACrash() throws {
         let topic = TopicID(1)
         let leader = Partition(seed: 1)

@@ -19,6 +19,11 @@ final class SnapshotWalk: TopicWalk {
     private var chunk = EntryWriter()
     private var chunkCount = 0
     private var chunkLimit = 0
+    /// Records that may still be looked at for this chunk.
+    @exclusivity(unchecked) private var looksLeft = 0
+    /// Of all for one chunk: those that changed since and what is free cost time too, and no bytes, and
+    /// the topic's loop does nothing else until the chunk is full.
+    static let looksPerChunk = 1 << 14
     /// Chunks of the history, each with the changes that it had; those written are taken away.
     var history: [(chunk: HistoryChunk, count: Int, bytes: Int)] = []
     /// Until they are written.
@@ -35,7 +40,10 @@ final class SnapshotWalk: TopicWalk {
         super.init(table)
     }
 
-    override func goesOn() -> Bool { chunk.count < chunkLimit }
+    override func goesOn() -> Bool {
+        looksLeft -= 1
+        return looksLeft >= 0 && chunk.count < chunkLimit
+    }
 
     override func take(_ record: Record, of state: borrowing TopicState, isCaptured: Bool) {
         if isCaptured {
@@ -50,7 +58,7 @@ final class SnapshotWalk: TopicWalk {
     /// Every record is in a chunk that was given.
     var isWritten: Bool { isThrough && capturedCount == 0 }
 
-    /// The next chunk, of about `limit` bytes.
+    /// The next chunk, of about `limit` bytes or less.
     ///
     /// chunk  = u32 topic │ u32 count, captured record × count │ u32 count, record × count
     /// record = u64 offset │ u64 version │ u8 state (1 live, 2 tombstone) │ u8 reason │ i64 deleted at
@@ -67,6 +75,7 @@ final class SnapshotWalk: TopicWalk {
         chunk.integer(UInt32(0))
         chunkCount = 0
         chunkLimit = limit
+        looksLeft = SnapshotWalk.looksPerChunk
         goOn()
         chunk.patch(UInt32(chunkCount), at: countPosition)
         return chunk.bytes()
