@@ -63,7 +63,8 @@ extension Simulation {
 
     /// A node ended itself.
     func stopped(_ node: SimulatedNode, _ error: ThalwegError) throws(ThalwegError) {
-        let powerFailed = node.powerCut != nil && error.code == .storageFailed
+        // The cut may be over by now: with the last write of a job, only the next one learns of it.
+        let powerFailed = node.storage.isPowerOff && error.code == .storageFailed
         stop(node, losesPower: powerFailed)
         if powerFailed {
             queue.schedule(.start(node.id), at: now + random.duration(1_000...800_000))

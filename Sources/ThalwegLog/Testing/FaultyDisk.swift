@@ -33,7 +33,7 @@ struct FaultyDisk: Sendable {
     private var durableNames: [String: Int] = [:]
     private var unsyncedNames: [NameChange] = []
     private var life = 0
-    private var isPowerOff = false
+    private(set) var isPowerOff = false
     private var faults = StorageFaults()
     private var writes = 0
     private(set) var operations = 0

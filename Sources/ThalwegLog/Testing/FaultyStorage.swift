@@ -36,6 +36,9 @@ public final class FaultyStorage: Storage {
     /// Calls that changed something since faults were set last.
     public var operationCount: Int { state.withLock { $0.operations } }
 
+    /// The power failed; until a `crash` every call throws.
+    public var isPowerOff: Bool { state.withLock { $0.isPowerOff } }
+
     /// Syncs since faults were set last.
     public var synchronizationCount: Int { state.withLock { $0.synchronizations } }
 
