@@ -92,12 +92,14 @@ let package = Package(
             linkerSettings: hasRaft ? [.linkedLibrary(":libraft.a")] : []),
 
         // MARK: Shell: the only code that meets the outside world.
+        .target(name: "ThalwegText", dependencies: ["ThalwegModel"]),
         .target(name: "ThalwegTLS", dependencies: ["ThalwegModel", nioCore, nioSSL]),
         .target(
             name: "ThalwegServer",
             dependencies: [
                 "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
-                "ThalwegPrograms", "ThalwegCluster", "ThalwegTLS", nioCore, nioPosix, nioHTTP1,
+                "ThalwegPrograms", "ThalwegCluster", "ThalwegText", "ThalwegTLS", nioCore, nioPosix,
+                nioHTTP1,
                 logging, lifecycle, configuration,
             ]),
         .macro(name: "ThalwegMacros", dependencies: [syntaxMacros, compilerPlugin]),
@@ -117,7 +119,8 @@ let package = Package(
             name: "thalweg",
             dependencies: [
                 "ThalwegServer", "ThalwegClient", "ThalwegBench", "ThalwegCluster", "ThalwegLog",
-                "ThalwegWire", "ThalwegModel", argumentParser, lifecycle, logging, signals,
+                "ThalwegText", "ThalwegWire", "ThalwegModel", argumentParser, lifecycle, logging,
+                signals,
             ]),
 
         // MARK: Tests of one target each
@@ -142,6 +145,7 @@ let package = Package(
         .testTarget(
             name: "ThalwegClientTests",
             dependencies: ["ThalwegClient", "ThalwegWire", "ThalwegModel", nioCore, nioPosix]),
+        .testTarget(name: "ThalwegTextTests", dependencies: ["ThalwegText", "ThalwegModel"]),
         .testTarget(
             name: "ThalwegRecordsTests",
             dependencies: ["ThalwegRecords", "ThalwegClient", "ThalwegWire", "ThalwegModel"]),

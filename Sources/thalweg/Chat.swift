@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import ThalwegClient
 import ThalwegModel
+import ThalwegText
 
 struct Chat: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import ThalwegModel
+import ThalwegText
 
 /// Log lines as JSON objects on the standard error: `time`, `level`, `label`, `message`, and the
 /// metadata under their own names.

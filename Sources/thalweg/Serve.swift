@@ -4,6 +4,7 @@ import Logging
 import ServiceLifecycle
 import ThalwegModel
 import ThalwegServer
+import ThalwegText
 import UnixSignals
 
 struct Serve: AsyncParsableCommand {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ThalwegClient
+import ThalwegText
 
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Show a server's counters.")

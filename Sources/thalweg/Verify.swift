@@ -1,6 +1,7 @@
 import ArgumentParser
 import ThalwegLog
 import ThalwegModel
+import ThalwegText
 
 struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(

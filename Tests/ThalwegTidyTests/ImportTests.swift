@@ -14,11 +14,12 @@ import Testing
         "ThalwegCluster": [
             "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegLog", "CThalwegShims", "CRaft",
         ],
+        "ThalwegText": ["ThalwegModel", "Foundation"],
         "ThalwegTLS": ["ThalwegModel", "NIOCore", "NIOSSL"],
         "ThalwegServer": [
             "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
-            "ThalwegPrograms", "ThalwegCluster", "ThalwegTLS", "NIOCore", "NIOPosix", "NIOHTTP1",
-            "Logging", "ServiceLifecycle", "Configuration", "Foundation",
+            "ThalwegPrograms", "ThalwegCluster", "ThalwegText", "ThalwegTLS", "NIOCore", "NIOPosix",
+            "NIOHTTP1", "Logging", "ServiceLifecycle", "Configuration", "Foundation",
         ],
         "ThalwegMacros": [
             "SwiftSyntax", "SwiftSyntaxBuilder", "SwiftSyntaxMacros", "SwiftCompilerPlugin",
@@ -32,7 +33,8 @@ import Testing
         ],
         "thalweg": [
             "ThalwegModel", "ThalwegWire", "ThalwegLog", "ThalwegServer", "ThalwegClient",
-            "ThalwegBench", "ThalwegCluster", "ArgumentParser", "Logging", "ServiceLifecycle",
+            "ThalwegBench", "ThalwegCluster", "ThalwegText", "ArgumentParser", "Logging",
+            "ServiceLifecycle",
             "UnixSignals", "Foundation",
         ],
     ]

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ThalwegClient
 import ThalwegModel
+import ThalwegText
 
 /// The identity of a node as `thalweg cluster status` prints it.
 struct NodeNumber: ExpressibleByArgument {

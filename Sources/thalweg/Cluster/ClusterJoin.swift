@@ -1,5 +1,6 @@
 import ArgumentParser
 import ThalwegServer
+import ThalwegText
 
 struct ClusterJoin: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
 import ThalwegClient
 import ThalwegServer
+import ThalwegText
 
 /// How a cluster is printed.
 enum ClusterText {

@@ -1,4 +1,5 @@
 import ThalwegModel
+import ThalwegText
 import ThalwegWire
 
 /// Places in a history as the command reads them.

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import ThalwegClient
 import ThalwegModel
+import ThalwegText
 
 /// What deploy and upgrade have in common.
 struct DeploymentFlags: ParsableArguments {

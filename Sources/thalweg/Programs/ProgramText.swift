@@ -1,4 +1,5 @@
 import ThalwegClient
+import ThalwegText
 
 /// What the verbs print of a program.
 enum ProgramText {

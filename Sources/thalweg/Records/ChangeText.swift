@@ -1,5 +1,6 @@
 import ThalwegClient
 import ThalwegModel
+import ThalwegText
 
 /// What `watch` prints of a change.
 enum ChangeText {

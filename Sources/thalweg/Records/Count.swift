@@ -1,6 +1,7 @@
 import ArgumentParser
 import ThalwegClient
 import ThalwegModel
+import ThalwegText
 import ThalwegWire
 
 struct Count: AsyncParsableCommand {

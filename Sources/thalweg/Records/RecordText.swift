@@ -1,5 +1,6 @@
 import ThalwegClient
 import ThalwegModel
+import ThalwegText
 
 /// What the verbs print of records and of writes.
 enum RecordText {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ThalwegClient
 import ThalwegModel
+import ThalwegText
 
 struct Scan: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

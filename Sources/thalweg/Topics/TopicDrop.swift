@@ -1,5 +1,6 @@
 import ArgumentParser
 import ThalwegClient
+import ThalwegText
 
 struct TopicDrop: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 import ThalwegClient
 import ThalwegModel
 import ThalwegServer
+import ThalwegText
 
 /// What the verbs print of a topic.
 enum TopicText {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ThalwegClient
+import ThalwegText
 
 struct TopicTruncate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

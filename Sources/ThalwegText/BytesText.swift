@@ -1,9 +1,9 @@
-import ThalwegModel
+package import ThalwegModel
 
 /// The value of a topic of bytes as somebody types or reads it: text where it is text, else `0x` and
 /// hexadecimal digits. What is written so is read back to the same bytes.
-enum BytesText {
-    static func text(_ bytes: [UInt8]) -> String {
+package enum BytesText {
+    package static func text(_ bytes: [UInt8]) -> String {
         guard let text = String(validating: bytes, as: UTF8.self), isPlain(text) else {
             return "0x" + RecordJSON.hexadecimal(bytes)
         }
@@ -11,12 +11,12 @@ enum BytesText {
     }
 
     /// Throws `invalid_row` where digits are announced, and something else follows.
-    static func bytes(_ text: String) throws(ThalwegError) -> [UInt8] {
+    package static func bytes(_ text: String) throws(ThalwegError) -> [UInt8] {
         text.hasPrefix("0x") ? try digits(String(text.dropFirst(2))) : Array(text.utf8)
     }
 
     /// Throws `invalid_row` for anything but pairs of digits.
-    static func digits(_ text: String) throws(ThalwegError) -> [UInt8] {
+    package static func digits(_ text: String) throws(ThalwegError) -> [UInt8] {
         guard let bytes = RecordJSON.bytes(hexadecimal: text) else {
             throw ThalwegError(
                 .invalidRow, "'\(text)' is not hexadecimal digits",

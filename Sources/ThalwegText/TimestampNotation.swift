@@ -1,10 +1,10 @@
-import ThalwegModel
+package import ThalwegModel
 
 /// Timestamps as the command reads and prints them: `2026-01-31T12:00:00.000000Z`, always UTC.
-enum TimestampNotation {
+package enum TimestampNotation {
     private static let microsecondsPerDay: Int64 = 86_400_000_000
 
-    static func text(_ timestamp: Timestamp) -> String {
+    package static func text(_ timestamp: Timestamp) -> String {
         let total = timestamp.microseconds
         var days = total / microsecondsPerDay
         var rest = total % microsecondsPerDay
@@ -21,7 +21,7 @@ enum TimestampNotation {
     }
 
     /// Reads `2026-01-31` and `2026-01-31T12:00:00[.123456]Z`; nil for anything else.
-    static func parse(_ text: String) -> Timestamp? {
+    package static func parse(_ text: String) -> Timestamp? {
         var rest = Substring(text)
         func number(_ digits: Int) -> Int64? {
             let part = rest.prefix(digits)

@@ -1,8 +1,8 @@
 import Foundation
-import ThalwegModel
+package import ThalwegModel
 
-/// A JSON value as the command reads and prints it. Members keep their order when printed.
-indirect enum JSON: Hashable {
+/// A JSON value as people and programs write and read it. Members keep their order when printed.
+package indirect enum JSON: Hashable {
     case null
     case bool(Bool)
     case signed(Int64)
@@ -12,18 +12,23 @@ indirect enum JSON: Hashable {
     case array([JSON])
     case object([Member])
 
-    struct Member: Hashable {
-        var name: String
-        var value: JSON
+    package struct Member: Hashable {
+        package var name: String
+        package var value: JSON
+
+        package init(name: String, value: JSON) {
+            self.name = name
+            self.value = value
+        }
     }
 
     /// An object of `members` in their order.
-    static func members(_ members: KeyValuePairs<String, JSON>) -> JSON {
+    package static func members(_ members: KeyValuePairs<String, JSON>) -> JSON {
         .object(members.map { Member(name: $0.key, value: $0.value) })
     }
 
     /// Reads one JSON value. Throws `invalid_row` that says where it is none.
-    init(parsing text: String) throws(ThalwegError) {
+    package init(parsing text: String) throws(ThalwegError) {
         do {
             self = try JSONDecoder().decode(JSON.self, from: Data(text.utf8))
         } catch {
@@ -41,7 +46,7 @@ indirect enum JSON: Hashable {
     }
 
     /// One line of JSON.
-    var text: String {
+    package var text: String {
         switch self {
         case .null: "null"
         case .bool(let flag): flag ? "true" : "false"
@@ -91,7 +96,7 @@ extension JSON: Decodable {
         init?(intValue: Int) { nil }
     }
 
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         if let container = try? decoder.container(keyedBy: Name.self) {
             self = .object(
                 try container.allKeys.map {

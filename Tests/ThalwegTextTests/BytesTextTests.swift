@@ -1,7 +1,7 @@
 import Testing
 import ThalwegModel
 
-@testable import thalweg
+@testable import ThalwegText
 
 @Suite struct BytesTextTests {
     @Test(

@@ -1,13 +1,13 @@
-import ThalwegModel
+package import ThalwegModel
 
 /// A topic's rows from and to JSON objects.
 ///
 /// Numbers are numbers, optionals may be null, arrays are arrays, structures are objects. A uuid is
 /// its usual text, bytes are hexadecimal digits, a timestamp is `2026-01-31T12:00:00.000000Z` or
 /// microseconds since 1970, and floats that JSON lacks are "NaN", "Infinity" and "-Infinity".
-enum RecordJSON {
+package enum RecordJSON {
     /// The object of a row's values, in schema order.
-    static func object(_ values: [Value], _ schema: Schema) -> JSON {
+    package static func object(_ values: [Value], _ schema: Schema) -> JSON {
         .object(
             zip(schema.fields, values).map { field, value in
                 JSON.Member(name: field.name, value: json(value, field.type))
@@ -17,14 +17,14 @@ enum RecordJSON {
     /// One value for each field. A field may be left out only if it is optional.
     ///
     /// - Throws: `invalid_row` naming the field.
-    static func values(_ json: JSON, _ schema: Schema) throws(ThalwegError) -> [Value] {
+    package static func values(_ json: JSON, _ schema: Schema) throws(ThalwegError) -> [Value] {
         try values(json, schema.fields, path: "")
     }
 
     /// The fields that the object names, by their positions.
     ///
     /// - Throws: `invalid_row` naming the field.
-    static func patch(
+    package static func patch(
         _ json: JSON, _ schema: Schema
     ) throws(ThalwegError) -> [(field: Int, value: Value)] {
         let members = try members(of: json, schema.fields, path: "")
@@ -41,7 +41,7 @@ enum RecordJSON {
 
     // MARK: To JSON
 
-    static func json(_ value: Value, _ type: FieldType) -> JSON {
+    package static func json(_ value: Value, _ type: FieldType) -> JSON {
         switch (value, type) {
         case (.null, _): .null
         case (_, .optional(let wrapped)): json(value, wrapped)
@@ -71,7 +71,7 @@ enum RecordJSON {
         Double("\(number)") ?? Double(number)
     }
 
-    static func hexadecimal(_ bytes: [UInt8]) -> String {
+    package static func hexadecimal(_ bytes: [UInt8]) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
@@ -170,7 +170,7 @@ enum RecordJSON {
         }
     }
 
-    static func bytes(hexadecimal digits: String) -> [UInt8]? {
+    package static func bytes(hexadecimal digits: String) -> [UInt8]? {
         let characters = Array(digits)
         guard characters.count.isMultiple(of: 2) else { return nil }
         var bytes: [UInt8] = []
