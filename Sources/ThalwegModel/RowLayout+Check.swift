@@ -119,7 +119,7 @@ extension RowLayout {
 }
 
 /// ASCII is seen at once; anything else goes to the standard library's validator.
-@inline(__always) func isUTF8(_ text: UnsafeRawBufferPointer) -> Bool {
+@inline(__always) package func isUTF8(_ text: UnsafeRawBufferPointer) -> Bool {
     isASCII(text) || isUnicode(text)
 }
 

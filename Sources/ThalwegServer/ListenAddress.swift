@@ -70,3 +70,15 @@ extension ServerBootstrap {
         }
     }
 }
+
+extension ListenAddress {
+    /// As gateways are given theirs: a port alone is one of loopback, and nothing is nowhere.
+    init?(ofGateway text: String) throws(ThalwegError) {
+        guard !text.isEmpty else { return nil }
+        if let port = UInt16(text) {
+            self = .tcp(host: "127.0.0.1", port: Int(port))
+        } else {
+            try self.init(text)
+        }
+    }
+}

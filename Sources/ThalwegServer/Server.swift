@@ -23,6 +23,8 @@ import Glibc
 public final class Server: Sendable {
     /// Where it listens, with the ports that were chosen.
     public let addresses: [String]
+    /// Where it listens to clients of the Redis protocol; `nil` where it does not.
+    public let redisAddress: String?
     let node: Node
     private let listeners: [any Channel]
     private let group: MultiThreadedEventLoopGroup
@@ -35,13 +37,14 @@ public final class Server: Sendable {
     let certificates = Mutex<[any ReloadableCertificates]>([])
 
     private init(
-        node: Node, listeners: [any Channel], addresses: [String],
+        node: Node, listeners: [any Channel], addresses: [String], redisAddress: String?,
         group: MultiThreadedEventLoopGroup, logger: Logger, failure: FailureBox,
         metrics: MetricsServer?
     ) {
         self.node = node
         self.listeners = listeners
         self.addresses = addresses
+        self.redisAddress = redisAddress
         self.group = group
         self.logger = logger
         self.failure = failure
@@ -62,11 +65,9 @@ public final class Server: Sendable {
     static func start(
         _ options: ServerOptions, _ metrics: MetricsServer?, _ logger: Logger
     ) async throws(ThalwegError) -> Server {
-        let endpoints = try options.listen.map { (text) throws(ThalwegError) in
-            try ListenAddress(text)
-        }
+        let places = try ListenPlace.all(options)
         let tls: TLSAccepting? = options.tls.isEmpty ? nil : try TLSAccepting(options.tls)
-        try checkAuthentication(endpoints, options)
+        try checkAuthentication(places.map(\.endpoint), options)
         let group = MultiThreadedEventLoopGroup(
             numberOfThreads: options.loops > 0 ? options.loops : System.coreCount)
         let failure = FailureBox()
@@ -78,8 +79,8 @@ public final class Server: Sendable {
             await node.prepare()
             var channels: [any Channel] = []
             do throws(ThalwegError) {
-                for endpoint in endpoints {
-                    channels.append(try await listen(endpoint, node, group, tls))
+                for place in places {
+                    channels.append(try await listen(place, node, group, tls))
                 }
             } catch {
                 for channel in channels {
@@ -88,15 +89,23 @@ public final class Server: Sendable {
                 node.stop()
                 throw error
             }
-            let addresses = zip(endpoints, channels).map { endpoint, channel in
-                endpoint.description(port: channel.localAddress?.port)
+            let addresses = { (dialect: Dialect) in
+                zip(places, channels).filter { $0.0.dialect == dialect }.map { place, channel in
+                    place.endpoint.description(port: channel.localAddress?.port)
+                }
             }
-            logger.info(
-                "listening",
-                metadata: ["addresses": "\(addresses.joined(separator: " "))"])
+            for dialect in Dialect.allCases where !addresses(dialect).isEmpty {
+                logger.info(
+                    "listening",
+                    metadata: [
+                        "addresses": "\(addresses(dialect).joined(separator: " "))",
+                        "protocol": "\(dialect)",
+                    ])
+            }
             let server = Server(
-                node: node, listeners: channels, addresses: addresses, group: group,
-                logger: logger, failure: failure, metrics: metrics)
+                node: node, listeners: channels, addresses: addresses(.frames),
+                redisAddress: addresses(.redis).first, group: group, logger: logger,
+                failure: failure, metrics: metrics)
             metrics?.serve(node, failure)
             if let tls { server.keep([tls]) }
             return server
@@ -107,16 +116,17 @@ public final class Server: Sendable {
     }
 
     private static func listen(
-        _ endpoint: ListenAddress, _ node: Node, _ group: MultiThreadedEventLoopGroup,
+        _ place: ListenPlace, _ node: Node, _ group: MultiThreadedEventLoopGroup,
         _ tls: TLSAccepting?
     ) async throws(ThalwegError) -> any Channel {
+        let endpoint = place.endpoint
         let tls = endpoint.isUnix ? nil : tls
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try accept(channel, node, tls)
+                    try accept(channel, place.dialect, node, tls)
                 }
             }
         do {
@@ -124,12 +134,12 @@ public final class Server: Sendable {
         } catch {
             throw ThalwegError(
                 .invalidConfiguration, "cannot listen on \(endpoint): \(error)",
-                advice: "is another server there? choose another address with --listen")
+                advice: "is another server there? choose another address with --\(place.flag)")
         }
     }
 
     private static func accept(
-        _ channel: any Channel, _ node: Node, _ tls: TLSAccepting?
+        _ channel: any Channel, _ dialect: Dialect, _ node: Node, _ tls: TLSAccepting?
     ) throws {
         let open = node.counters.connections.load(ordering: .relaxed)
         let limit = node.options.limits.connections
@@ -140,10 +150,12 @@ public final class Server: Sendable {
                 advice: "close connections that are not used, or raise the limit")
         }
         try channel.setOptionsForClients(node.options.limits)
-        try tls?.secure(channel) { Frame.bytes($0, requestID: 0) }
+        try tls?.secure(channel) { dialect.refusal($0) }
+        try dialect.addGateway(to: channel, node)
         try channel.pipeline.syncOperations.addHandler(
             ClientConnection(
-                node: node, logger: node.logger, isSecured: tls != nil, refusal: refusal))
+                node: node, logger: node.logger, isSecured: tls != nil,
+                movesOnce: dialect == .frames, refusal: refusal))
     }
 
     /// The log that this node keeps with others: its members, and who leads; `nil` for a node that

@@ -33,6 +33,8 @@ public struct ServerOptions: Sendable {
     public var allowsUnauthenticatedRemote = false
     /// Metrics, health and readiness over HTTP.
     public var metrics = MetricsOptions()
+    /// Clients of the Redis protocol.
+    public var redis = RedisOptions()
     /// The cluster that this node belongs to; `nil` for a node that stands alone.
     public var cluster: ClusterOptions?
 

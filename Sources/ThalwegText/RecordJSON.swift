@@ -116,7 +116,7 @@ package enum RecordJSON {
         return found
     }
 
-    private static func value(
+    package static func value(
         _ json: JSON, _ type: FieldType, _ name: String
     ) throws(ThalwegError) -> Value {
         switch (type, json) {

@@ -51,6 +51,11 @@ struct Serve: AsyncParsableCommand {
     @Flag(help: "Tell them beyond loopback, to whoever asks.")
     var metricsAllowRemote = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Where to listen to Redis clients: HOST:PORT, or a port of loopback. Off without it."))
+    var redis: String?
+
     @OptionGroup(title: "TLS for clients") var tls: ServerTLSFlags
 
     @OptionGroup(title: "Cluster") var cluster: ClusterFlags
@@ -102,6 +107,7 @@ struct Serve: AsyncParsableCommand {
         if let window { flags["window"] = .text(window) }
         if let snapshotAfterBytes { flags["snapshotAfterBytes"] = .number(snapshotAfterBytes) }
         if let metrics { flags["metrics.listen"] = .text(metrics) }
+        if let redis { flags["redis.listen"] = .text(redis) }
         if metricsAllowRemote { flags["metrics.allowRemote"] = .flag(true) }
         if allowUnauthenticatedRemote { flags["allowUnauthenticatedRemote"] = .flag(true) }
         if clusterInit { flags["cluster.init"] = .flag(true) }
@@ -133,6 +139,9 @@ struct Serve: AsyncParsableCommand {
             ]
             if let address = server.metricsAddress {
                 ready.append(JSON.Member(name: "metrics", value: .string(address)))
+            }
+            if let address = server.redisAddress {
+                ready.append(JSON.Member(name: "redis", value: .string(address)))
             }
             services.append(.init(service: ReadyLine(text: JSON.object(ready).text)))
         }

@@ -3,7 +3,7 @@ import ThalwegModel
 
 extension Setting {
     /// Every setting, in the order of the documentation.
-    static let all: [Setting] = server + metrics + tls + cluster + limits + log + logging
+    static let all: [Setting] = server + metrics + redis + tls + cluster + limits + log + logging
 
     private static let server: [Setting] = [
         Setting(

@@ -4,6 +4,8 @@ import Synchronization
 final class ServerCounters: Sendable {
     let connections = Atomic<Int>(0)
     let accepted = Atomic<UInt64>(0)
+    /// Clients of the Redis protocol there have been, each of which has its number.
+    let redisClients = Atomic<Int>(0)
     let refusedFrames = Atomic<UInt64>(0)
     let writes = Atomic<UInt64>(0)
     let unchanged = Atomic<UInt64>(0)

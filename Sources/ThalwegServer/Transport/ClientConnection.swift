@@ -80,10 +80,14 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
     /// Through TLS: what is sent before both sides agree waits in the channel.
     let isSecured: Bool
 
-    init(node: Node, logger: Logger, isSecured: Bool = false, refusal: ThalwegError? = nil) {
+    /// - Parameter movesOnce: nothing else of the channel would have to come along.
+    init(
+        node: Node, logger: Logger, isSecured: Bool = false, movesOnce: Bool = true,
+        refusal: ThalwegError? = nil
+    ) {
         self.refusal = refusal
         self.isSecured = isSecured
-        hasMoved = isSecured
+        hasMoved = isSecured || !movesOnce
         self.node = node
         self.logger = logger
     }

@@ -1,0 +1,56 @@
+import NIOCore
+import Synchronization
+import ThalwegModel
+import ThalwegWire
+
+/// What is spoken at an address.
+enum Dialect: String, CaseIterable {
+    /// The binary protocol itself.
+    case frames
+    case redis
+
+    /// Puts a gateway in front of the connection that is added next.
+    func addGateway(to channel: any Channel, _ node: Node) throws {
+        let pipeline = channel.pipeline.syncOperations
+        switch self {
+        case .frames: break
+        case .redis:
+            let number = node.counters.redisClients.wrappingAdd(1, ordering: .relaxed).newValue
+            try pipeline.addHandler(RedisGateway(node: node, number: number))
+        }
+    }
+
+    /// What is told to who has to be refused before there is a connection.
+    func refusal(_ error: ThalwegError) -> [UInt8] {
+        switch self {
+        case .frames: Frame.bytes(error, requestID: 0)
+        case .redis: Array("-\(RedisFailure(error).line)\r\n".utf8)
+        }
+    }
+}
+
+/// An address to listen on, and what is spoken there.
+struct ListenPlace {
+    let endpoint: ListenAddress
+    let dialect: Dialect
+
+    /// The flag of `thalweg serve` that chooses it.
+    var flag: String {
+        switch dialect {
+        case .frames: "listen"
+        case .redis: "redis"
+        }
+    }
+
+    /// All of a server.
+    static func all(_ options: ServerOptions) throws(ThalwegError) -> [ListenPlace] {
+        var places: [ListenPlace] = []
+        for text in options.listen {
+            places.append(ListenPlace(endpoint: try ListenAddress(text), dialect: .frames))
+        }
+        if let endpoint = try options.redis.endpoint {
+            places.append(ListenPlace(endpoint: endpoint, dialect: .redis))
+        }
+        return places
+    }
+}

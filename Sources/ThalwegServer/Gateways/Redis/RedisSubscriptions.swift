@@ -1,0 +1,342 @@
+import NIOCore
+import ThalwegModel
+import ThalwegText
+import ThalwegWire
+
+/// Channels that the client listens to. A channel is a topic, all of whose changes are told as JSON, or
+/// a record, `{topic}key`, whose value is told.
+struct RedisSubscriptions {
+    /// One subscription to a topic, for a channel or a pattern.
+    struct Listener {
+        let name: [UInt8]
+        let isPattern: Bool
+        let topic: RedisTopic
+        /// The keys that are wanted, and `{topic}`; `nil` for changes of the whole topic.
+        let records: (pattern: [UInt8], tag: [UInt8])?
+    }
+
+    fileprivate var channels: Set<[UInt8]> = []
+    fileprivate var patterns: Set<[UInt8]> = []
+    /// By the subscription's number.
+    fileprivate var listeners: [UInt32: Listener] = [:]
+    /// Commands that wait for changes themselves.
+    var waiting: [UInt32: (ReceivedFrame) -> Void] = [:]
+
+    var count: Int { channels.count + patterns.count }
+    /// The client listens: of the second version it may do little else.
+    var isOn: Bool { count > 0 }
+}
+
+extension RedisCommand {
+    static let subscriptions: [RedisCommand] = [
+        RedisCommand(
+            "subscribe", -2, ["pubsub", "noscript"], "pubsub",
+            "Listens to a topic's changes, or to those of a record, {topic}key.",
+            isForSubscribers: true
+        ) { gateway, arguments throws(RedisStop) in
+            try gateway.settle()
+            var listeners: [RedisSubscriptions.Listener] = []
+            for place in 1..<arguments.count {
+                listeners.append(try gateway.listener(arguments[place], isPattern: false))
+            }
+            gateway.listen(listeners.map { ($0.name, [$0]) }, "subscribe")
+        },
+        RedisCommand(
+            "psubscribe", -2, ["pubsub", "noscript"], "pubsub",
+            "Listens to the topics that match, or to records, {topic}pattern.",
+            isForSubscribers: true
+        ) { gateway, arguments throws(RedisStop) in
+            try gateway.settle()
+            var found: [(name: [UInt8], listeners: [RedisSubscriptions.Listener])] = []
+            for place in 1..<arguments.count {
+                let pattern = Array(arguments[place])
+                if RedisGateway.tag(arguments[place]) != nil {
+                    found.append(
+                        (pattern, [try gateway.listener(arguments[place], isPattern: true)]))
+                } else {
+                    found.append((pattern, []))
+                }
+            }
+            gateway.findTopics(found)
+        },
+        RedisCommand(
+            "unsubscribe", -1, ["pubsub", "noscript"], "pubsub", "Listens no longer.",
+            isForSubscribers: true
+        ) { gateway, arguments throws(RedisStop) in
+            try gateway.unsubscribe(arguments, isPattern: false)
+        },
+        RedisCommand(
+            "punsubscribe", -1, ["pubsub", "noscript"], "pubsub", "Listens no longer.",
+            isForSubscribers: true
+        ) { gateway, arguments throws(RedisStop) in
+            try gateway.unsubscribe(arguments, isPattern: true)
+        },
+    ]
+}
+
+extension RedisGateway {
+    // MARK: Who listens to what
+
+    /// The topic that an argument names in braces, and how many bytes that takes.
+    static func tag(_ argument: UnsafeRawBufferPointer) -> (name: String, count: Int)? {
+        guard argument.first == UInt8(ascii: "{"),
+            let end = argument.firstIndex(of: UInt8(ascii: "}")), end > 1
+        else { return nil }
+        let name = String(decoding: argument[1..<end], as: UTF8.self)
+        return (try? Name.check(name, of: "topic")) == nil ? nil : (name, end + 1)
+    }
+
+    fileprivate func listener(
+        _ argument: UnsafeRawBufferPointer, isPattern: Bool
+    ) throws(RedisStop) -> RedisSubscriptions.Listener {
+        let name = Array(argument)
+        guard let tag = Self.tag(argument) else {
+            let topicName = String(decoding: argument, as: UTF8.self)
+            guard let topic = try topic(topicName) else {
+                throw .failed(Self.unknownTopic(topicName))
+            }
+            return RedisSubscriptions.Listener(
+                name: name, isPattern: isPattern, topic: topic, records: nil)
+        }
+        guard let topic = try topic(tag.name) else { throw .failed(Self.unknownTopic(tag.name)) }
+        let key = Array(name[tag.count...])
+        if !isPattern {
+            // A key of the wrong kind is told at once.
+            scratch.removeAll(keepingCapacity: true)
+            try key.withUnsafeBytes {
+                bytes in
+                Result { () throws(RedisStop) in try topic.encode(bytes, into: &scratch) }
+            }.get()
+        }
+        return RedisSubscriptions.Listener(
+            name: name, isPattern: isPattern, topic: topic,
+            records: (key, Array(name[..<tag.count])))
+    }
+
+    /// Finds the topics of patterns that are to match their names, and listens to all.
+    fileprivate func findTopics(
+        _ found: [(name: [UInt8], listeners: [RedisSubscriptions.Listener])]
+    ) {
+        guard found.contains(where: \.listeners.isEmpty) else { return listen(found, "psubscribe") }
+        isBusy = true
+        exchange.ask(ListTopics()) { [unowned self] result in
+            isBusy = false
+            do throws(ThalwegError) {
+                let topics = try result.message(TopicList.self).topics
+                var all: [(name: [UInt8], listeners: [RedisSubscriptions.Listener])] = []
+                for (name, listeners) in found {
+                    guard listeners.isEmpty else {
+                        all.append((name, listeners))
+                        continue
+                    }
+                    var matching: [RedisSubscriptions.Listener] = []
+                    for info in topics
+                    where RedisGlob.matches(name, Array(info.definition.name.utf8)) {
+                        matching.append(
+                            RedisSubscriptions.Listener(
+                                name: name, isPattern: true, topic: try RedisTopic(info),
+                                records: nil))
+                    }
+                    all.append((name, matching))
+                }
+                listen(all, "psubscribe")
+            } catch {
+                replies.now { $0.error(RedisFailure(error)) }
+            }
+        }
+    }
+
+    /// Opens what each channel or pattern needs, and says so when it is open.
+    fileprivate func listen(
+        _ wanted: [(name: [UInt8], listeners: [RedisSubscriptions.Listener])], _ word: String
+    ) {
+        var left = wanted.reduce(0) { $0 + max($1.listeners.count, 1) }
+        isBusy = left > 0
+        for (name, listeners) in wanted {
+            let isPattern = word == "psubscribe"
+            let isKnown =
+                isPattern
+                ? subscriptions.patterns.contains(name) : subscriptions.channels.contains(name)
+            if isKnown || listeners.isEmpty {
+                note(name, isPattern)
+                tell(word, name)
+                left -= max(listeners.count, 1)
+                continue
+            }
+            var missing = listeners.count
+            var failure: RedisFailure?
+            note(name, isPattern)
+            for listener in listeners {
+                open(listener) { [unowned self] result in
+                    if case .failure(let error) = result { failure = RedisFailure(error) }
+                    missing -= 1
+                    left -= 1
+                    if missing == 0, let failure {
+                        forget(name, isPattern)
+                        replies.now { $0.error(failure) }
+                    } else if missing == 0 {
+                        tell(word, name)
+                    }
+                    isBusy = left > 0
+                }
+            }
+        }
+        isBusy = left > 0
+    }
+
+    private func open(
+        _ listener: RedisSubscriptions.Listener,
+        _ done: @escaping (Result<UInt32, ThalwegError>) -> Void
+    ) {
+        let filter = Self.filter(listener)
+        exchange.ask(Subscribe(listener.topic.id, from: .now, filter: filter)) {
+            [unowned self] result in
+            do throws(ThalwegError) {
+                let number = try result.message(Subscribed.self).subscription
+                subscriptions.listeners[number] = listener
+                done(.success(number))
+            } catch {
+                noteRefusal(error)
+                done(.failure(error))
+            }
+        }
+    }
+
+    private static func filter(_ listener: RedisSubscriptions.Listener) -> String {
+        guard let records = listener.records else { return "" }
+        if listener.isPattern { return RedisGlob.filter(records.pattern, listener.topic.keyKind) }
+        let key = String(decoding: records.pattern, as: UTF8.self)
+        return switch listener.topic.keyKind {
+        case .u64: "key == \(key)"
+        case .uuid: "key == uuid(\(RedisGlob.quoted(key)))"
+        case .bytes32: "key == bytes(\(RedisGlob.quoted(key)))"
+        case .string: "key == \(RedisGlob.quoted(key))"
+        }
+    }
+
+    private func note(_ name: [UInt8], _ isPattern: Bool) {
+        if isPattern {
+            subscriptions.patterns.insert(name)
+        } else {
+            subscriptions.channels.insert(name)
+        }
+    }
+
+    private func tell(_ word: String, _ name: [UInt8]?) {
+        let count = subscriptions.count
+        replies.now { reply in
+            reply.push(3)
+            reply.bulk(word)
+            if let name { reply.bulk(name) } else { reply.null() }
+            reply.integer(count)
+        }
+    }
+
+    // MARK: The end
+
+    fileprivate func unsubscribe(
+        _ arguments: RedisArguments, isPattern: Bool
+    ) throws(RedisStop) {
+        try settle()
+        let word = isPattern ? "punsubscribe" : "unsubscribe"
+        let open = isPattern ? subscriptions.patterns : subscriptions.channels
+        let names =
+            arguments.count > 1
+            ? (1..<arguments.count).map { Array(arguments[$0]) }
+            : open.sorted { $0.lexicographicallyPrecedes($1) }
+        if names.isEmpty { return tell(word, nil) }
+        for name in names {
+            forget(name, isPattern)
+            tell(word, name)
+        }
+    }
+
+    func unsubscribeAll() {
+        for name in subscriptions.channels { forget(name, false) }
+        for name in subscriptions.patterns { forget(name, true) }
+    }
+
+    private func forget(_ name: [UInt8], _ isPattern: Bool) {
+        if isPattern {
+            subscriptions.patterns.remove(name)
+        } else {
+            subscriptions.channels.remove(name)
+        }
+        for (number, listener) in subscriptions.listeners
+        where listener.isPattern == isPattern && listener.name == name {
+            close(number)
+        }
+    }
+
+    /// Whether it was there to be closed the client does not care.
+    func close(_ number: UInt32) {
+        subscriptions.listeners[number] = nil
+        subscriptions.waiting[number] = nil
+        exchange.ask(Unsubscribe(number)) { _ in }
+    }
+
+    // MARK: Changes
+
+    func changed(_ number: UInt32, _ frame: ReceivedFrame) {
+        if let wait = subscriptions.waiting[number] { return wait(frame) }
+        guard let listener = subscriptions.listeners[number] else { return }
+        guard frame.header.type == .changes else {
+            // The server ended it: the client is told as if it had asked for that.
+            subscriptions.listeners[number] = nil
+            forget(listener.name, listener.isPattern)
+            return tell(listener.isPattern ? "punsubscribe" : "unsubscribe", listener.name)
+        }
+        do throws(ThalwegError) {
+            var cursor = try ChangeCursor(frame.payload, kind: listener.topic.keyKind)
+            while let change = try cursor.next() { tell(change, to: listener) }
+        } catch {
+            leave(error)
+        }
+    }
+
+    private func tell(_ change: LentChange, to listener: RedisSubscriptions.Listener) {
+        let key = listener.topic.text(ofKey: change.key)
+        let channel: [UInt8]
+        let payload: [UInt8]
+        if let records = listener.records {
+            guard !listener.isPattern || RedisGlob.matches(records.pattern, key) else { return }
+            channel = records.tag + key
+            payload = change.kind.hasRow ? listener.topic.value(change.row) : []
+        } else {
+            channel = Array(listener.topic.name.utf8)
+            payload = Array(listener.topic.json(change, key).text.utf8)
+        }
+        replies.now { reply in
+            reply.push(listener.isPattern ? 4 : 3)
+            reply.bulk(listener.isPattern ? "pmessage" : "message")
+            if listener.isPattern { reply.bulk(listener.name) }
+            reply.bulk(channel)
+            reply.bulk(payload)
+        }
+    }
+}
+
+extension RedisTopic {
+    /// `{"kind": "updated", "key": "17", "offset": 92, "version": 4, "record": {…}}`
+    fileprivate func json(_ change: LentChange, _ key: [UInt8]) -> JSON {
+        let text = String(decoding: key, as: UTF8.self)
+        var members = [
+            JSON.Member(name: "kind", value: .string("\(change.kind)")),
+            JSON.Member(
+                name: "key",
+                value: keyKind == .u64 ? .unsigned(UInt64(text) ?? 0) : .string(text)),
+            JSON.Member(name: "offset", value: .unsigned(change.offset.rawValue)),
+            JSON.Member(name: "version", value: .unsigned(change.version.rawValue)),
+        ]
+        if let reason = change.reason {
+            members.append(JSON.Member(name: "reason", value: .string("\(reason)")))
+        }
+        if change.kind.hasRow {
+            let record =
+                layout.map { RecordJSON.object($0.decode(change.row), $0.schema) }
+                ?? .string(BytesText.text(Array(change.row)))
+            members.append(JSON.Member(name: "record", value: record))
+        }
+        return .object(members)
+    }
+}
