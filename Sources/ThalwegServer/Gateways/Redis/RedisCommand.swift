@@ -40,14 +40,7 @@ struct RedisCommand: Sendable {
         connection + server + strings + keyspace + hashes + subscriptions + streams
 
     private static let byName: [Name: RedisCommand] = Dictionary(
-        uniqueKeysWithValues: all.map { command in
-            (
-                command.name.utf8.withContiguousStorageIfAvailable {
-                    Name(UnsafeRawBufferPointer($0))
-                }!,
-                command
-            )
-        })
+        uniqueKeysWithValues: all.map { (Name($0.name.utf8), $0) })
 
     /// The command of a name in any case.
     static func named(_ name: UnsafeRawBufferPointer) -> RedisCommand? {
@@ -61,7 +54,7 @@ struct RedisCommand: Sendable {
         private var first: UInt64 = 0
         private var second: UInt64 = 0
 
-        init(_ bytes: UnsafeRawBufferPointer) {
+        init(_ bytes: some Collection<UInt8>) {
             for byte in bytes.prefix(Name.size) {
                 let upper = byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte
                 second = second << 8 | first >> 56

@@ -146,42 +146,36 @@ extension RedisGateway {
         }
     }
 
-    /// Opens what each channel or pattern needs, and says so when it is open.
+    /// Opens what each channel or pattern needs, one after the other, and says so when it is open.
     fileprivate func listen(
         _ wanted: [(name: [UInt8], listeners: [RedisSubscriptions.Listener])], _ word: String
     ) {
-        var left = wanted.reduce(0) { $0 + max($1.listeners.count, 1) }
-        isBusy = left > 0
-        for (name, listeners) in wanted {
-            let isPattern = word == "psubscribe"
-            let isKnown =
-                isPattern
-                ? subscriptions.patterns.contains(name) : subscriptions.channels.contains(name)
-            if isKnown || listeners.isEmpty {
+        isBusy = !wanted.isEmpty
+        guard let (name, listeners) = wanted.first else { return }
+        let isPattern = word == "psubscribe"
+        let known = isPattern ? subscriptions.patterns : subscriptions.channels
+        open(known.contains(name) ? [] : listeners[...]) { [unowned self] error in
+            if let error {
+                forget(name, isPattern)
+                replies.now { $0.error(RedisFailure(error)) }
+            } else {
                 note(name, isPattern)
                 tell(word, name)
-                left -= max(listeners.count, 1)
-                continue
             }
-            var missing = listeners.count
-            var failure: RedisFailure?
-            note(name, isPattern)
-            for listener in listeners {
-                open(listener) { [unowned self] result in
-                    if case .failure(let error) = result { failure = RedisFailure(error) }
-                    missing -= 1
-                    left -= 1
-                    if missing == 0, let failure {
-                        forget(name, isPattern)
-                        replies.now { $0.error(failure) }
-                    } else if missing == 0 {
-                        tell(word, name)
-                    }
-                    isBusy = left > 0
-                }
+            listen(Array(wanted.dropFirst()), word)
+        }
+    }
+
+    private func open(
+        _ rest: ArraySlice<RedisSubscriptions.Listener>, _ done: @escaping (ThalwegError?) -> Void
+    ) {
+        guard let listener = rest.first else { return done(nil) }
+        open(listener) { [unowned self] result in
+            switch result {
+            case .success: open(rest.dropFirst(), done)
+            case .failure(let error): done(error)
             }
         }
-        isBusy = left > 0
     }
 
     private func open(
