@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds each fuzz target with the address sanitizer and runs it for SECONDS (default 60).
 #
-#   scripts/fuzz.sh [SECONDS] [TARGET…]      targets: FrameFuzz WriteFuzz
+#   scripts/fuzz.sh [SECONDS] [TARGET…]      targets: FrameFuzz WriteFuzz CommandFuzz
 #
 # Seeds are in Fuzz/corpus; what a run finds new stays in .build/fuzz. A crash leaves its input
 # there too and makes this script fail.
@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- FrameFuzz WriteFuzz
+[ $# -gt 0 ] || set -- FrameFuzz WriteFuzz CommandFuzz
 out=${FUZZ_BUILD:-.build/fuzz}
 mkdir -p "$out/module"
 
@@ -35,6 +35,7 @@ for target in "$@"; do
     case $target in
     FrameFuzz) corpus=frames ;;
     WriteFuzz) corpus=writes ;;
+    CommandFuzz) corpus=commands ;;
     *) echo "no target $target" >&2; exit 2 ;;
     esac
     swiftc $flags -module-name "$target" "Fuzz/$target.swift" \
