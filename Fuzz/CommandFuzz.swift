@@ -23,11 +23,11 @@ private func commands(
 ) -> [[[UInt8]]] {
     var parser = CommandParser(maximumBytes: 2_048)
     var found: [[[UInt8]]] = []
+    var taken = 0
     var rest = UnsafeRawBufferPointer(rebasing: input[..<first])
     do throws(ThalwegError) {
         while true {
             guard try parser.next(in: rest) else {
-                let taken = rest.baseAddress.map { $0 - input.baseAddress! } ?? first
                 guard taken + rest.count < input.count else { return found }
                 rest = UnsafeRawBufferPointer(rebasing: input[taken...])
                 continue
@@ -41,6 +41,7 @@ private func commands(
                             place.upperBound <= parser.byteCount, "lies within its command")
                         return Array(rest[place])
                     } : parser.unquoted)
+            taken += parser.byteCount
             rest = UnsafeRawBufferPointer(rebasing: rest[parser.byteCount...])
             parser.forget()
         }

@@ -8,5 +8,6 @@ struct Bench: ParsableCommand {
             BenchWrite.self, BenchRecords.self, BenchCoalesce.self, BenchRead.self,
             BenchBootstrap.self, BenchResume.self, BenchFanout.self, BenchTopic.self,
             BenchProgram.self, BenchEngine.self, BenchFailover.self, BenchJoin.self,
+            BenchRedis.self,
         ])
 }

@@ -1,7 +1,7 @@
 import Testing
 import ThalwegClient
+import ThalwegCluster
 import ThalwegModel
-import ThalwegServer
 
 @testable import ThalwegServer
 
@@ -89,6 +89,27 @@ import ThalwegServer
             #expect(try other.receive().failure == "ERR too_many_connections")
             #expect(try other.isClosed())
             #expect(try one("PING") == .simple("PONG"))
+        }
+    }
+
+    @Test(.enabled(if: ConsensusCore.isAvailable))
+    func aFollowerReadsAndSaysWhoWrites() async throws {
+        try await withCluster(3, { $0.redis.listen = "127.0.0.1:0" }) { cluster in
+            let (leader, client) = try await cluster.writer()
+            let first = try cluster.server(leader)
+            let writer = try RedisPeer(first.server.redisAddress)
+            #expect(try writer("SET", "a", "1") == .okay)
+            let follower = try #require(cluster.followers(of: leader).first)
+            let server = try cluster.server(follower)
+            let reader = try RedisPeer(server.server.redisAddress)
+            #expect(
+                try await eventually("it is there") { try reader("GET", "a") == "1" ? true : nil })
+            let refusal = try reader("SET", "a", "2")
+            #expect(refusal.failure == "READONLY not_leader")
+            guard case .error(let line) = refusal else { return }
+            #expect(line.contains(first.address))
+            #expect(try reader("GET", "a") == "1")
+            try await client.close()
         }
     }
 

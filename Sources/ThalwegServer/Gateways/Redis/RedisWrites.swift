@@ -1,4 +1,5 @@
 import NIOCore
+import Synchronization
 import ThalwegModel
 import ThalwegWire
 
@@ -148,7 +149,7 @@ extension RedisGateway {
             }
         } catch {
             noteRefusal(error)
-            let failure = RedisFailure(error)
+            let failure = RedisFailure(explained(error))
             for writer in writers[given...] {
                 switch writer {
                 case .own(let body): body(.failure(failure))
@@ -156,6 +157,15 @@ extension RedisGateway {
                 }
             }
         }
+    }
+
+    /// Where the node did not lead when the connection began, it has no source to write as.
+    private func explained(_ error: ThalwegError) -> ThalwegError {
+        guard error.code == .sourceRequired else { return error }
+        if let refusal = node.leadership.withLock({ $0.refusal }) { return refusal }
+        leave()
+        return ThalwegError(
+            .notLeader, "the node did not lead when this connection began", advice: "connect again")
     }
 
     private func give(_ results: ArraySlice<WriteResult>, to writer: RedisWrites.Writer) {

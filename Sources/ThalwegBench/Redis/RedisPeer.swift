@@ -64,50 +64,31 @@ struct RedisPeer {
         _ benchmark: String,
         _ arguments: [String]
     ) throws -> Double {
-        let folder = FileManager.default.temporaryDirectory
-            .appendingPathComponent("thalweg-bench-redis-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let port = try Self.freePort()
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: server)
-        process.arguments =
-            ["--port", "\(port)", "--bind", "127.0.0.1", "--dir", folder.path, "--daemonize", "no"]
-            + arguments
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        defer {
-            process.terminate()
-            process.waitUntilExit()
-        }
-        let endpoint = Endpoint(host: "127.0.0.1", port: port)
-        let deadline = monotonicNanoseconds() + 10_000_000_000
-        while (try? TCPSocket.connect(to: endpoint, timeoutSeconds: 1)) == nil {
-            guard process.isRunning, monotonicNanoseconds() < deadline else {
-                throw ThalwegError(
-                    .connectionLost,
-                    "redis-server does not listen on port \(port)",
-                    advice: "start it by hand and give --redis HOST:PORT"
-                )
-            }
-            usleep(10_000)
-        }
-        return try run(benchmark, port, host: "127.0.0.1")
+        let redis = try RedisProcess(server, arguments)
+        defer { redis.stop() }
+        return try run(benchmark, redis.port, host: "127.0.0.1")
     }
 
     private func run(_ benchmark: String, _ port: UInt16, host: String) throws -> Double {
+        // About half of what it does a second on a small machine, so it takes some of `seconds`.
+        let requests = max(200_000, Int(seconds * 500_000))
+        return try Self.run(
+            benchmark,
+            [
+                "-h", host, "-p", "\(port)", "-t", command == .set ? "set" : "set,get", "-d",
+                "\(valueBytes)", "-P", "64",
+                "-n", "\(requests)", "-c", "\(clients)", "-r", "\(keys)",
+            ], command)
+    }
+
+    /// What `redis-benchmark` says of one command.
+    static func run(
+        _ benchmark: String, _ arguments: [String], _ command: Command
+    ) throws -> Double {
         let process = Process()
         let output = Pipe()
         process.executableURL = URL(fileURLWithPath: benchmark)
-        // About half of what it does a second on a small machine, so it takes some of `seconds`.
-        let requests = max(200_000, Int(seconds * 500_000))
-        process.arguments = [
-            "-h", host, "-p", "\(port)", "-t", command == .set ? "set" : "set,get", "-d",
-            "\(valueBytes)", "-P", "64",
-            "-n", "\(requests)", "-c", "\(clients)", "-r", "\(keys)", "--csv",
-        ]
+        process.arguments = arguments + ["--csv"]
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice
         process.standardInput = FileHandle.nullDevice
@@ -134,7 +115,7 @@ struct RedisPeer {
         return nil
     }
 
-    private static func find(_ name: String) throws(ThalwegError) -> String {
+    static func find(_ name: String) throws(ThalwegError) -> String {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
         for folder in path.split(separator: ":") {
             let candidate = "\(folder)/\(name)"
@@ -147,7 +128,7 @@ struct RedisPeer {
         )
     }
 
-    private static func freePort() throws(ThalwegError) -> UInt16 {
+    static func freePort() throws(ThalwegError) -> UInt16 {
         try TCPSocket.listen(on: Endpoint(host: "127.0.0.1", port: 0)).localPort
     }
 }
