@@ -162,7 +162,7 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "ThalwegServer", "ThalwegClient", "ThalwegCluster", "ThalwegPrograms", "ThalwegLog",
-                "ThalwegTLS", "ThalwegWire", "ThalwegModel", logging, nioCore,
+                "ThalwegText", "ThalwegTLS", "ThalwegWire", "ThalwegModel", logging, nioCore,
             ],
             exclude: ["Certificates"]),
         .testTarget(

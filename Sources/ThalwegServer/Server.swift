@@ -25,6 +25,8 @@ public final class Server: Sendable {
     public let addresses: [String]
     /// Where it listens to clients of the Redis protocol; `nil` where it does not.
     public let redisAddress: String?
+    /// Where it speaks HTTP with JSON; `nil` where it does not.
+    public let httpAddress: String?
     let node: Node
     private let listeners: [any Channel]
     private let group: MultiThreadedEventLoopGroup
@@ -38,6 +40,7 @@ public final class Server: Sendable {
 
     private init(
         node: Node, listeners: [any Channel], addresses: [String], redisAddress: String?,
+        httpAddress: String?,
         group: MultiThreadedEventLoopGroup, logger: Logger, failure: FailureBox,
         metrics: MetricsServer?
     ) {
@@ -45,6 +48,7 @@ public final class Server: Sendable {
         self.listeners = listeners
         self.addresses = addresses
         self.redisAddress = redisAddress
+        self.httpAddress = httpAddress
         self.group = group
         self.logger = logger
         self.failure = failure
@@ -104,7 +108,8 @@ public final class Server: Sendable {
             }
             let server = Server(
                 node: node, listeners: channels, addresses: addresses(.frames),
-                redisAddress: addresses(.redis).first, group: group, logger: logger,
+                redisAddress: addresses(.redis).first, httpAddress: addresses(.http).first,
+                group: group, logger: logger,
                 failure: failure, metrics: metrics)
             metrics?.serve(node, failure)
             if let tls { server.keep([tls]) }

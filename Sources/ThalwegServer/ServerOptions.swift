@@ -35,6 +35,8 @@ public struct ServerOptions: Sendable {
     public var metrics = MetricsOptions()
     /// Clients of the Redis protocol.
     public var redis = RedisOptions()
+    /// HTTP with JSON.
+    public var http = HTTPOptions()
     /// The cluster that this node belongs to; `nil` for a node that stands alone.
     public var cluster: ClusterOptions?
 

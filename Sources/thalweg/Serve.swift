@@ -56,6 +56,11 @@ struct Serve: AsyncParsableCommand {
             "Where to listen to Redis clients: HOST:PORT, or a port of loopback. Off without it."))
     var redis: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Where to speak HTTP with JSON: HOST:PORT, or a port of loopback. Off without it."))
+    var http: String?
+
     @OptionGroup(title: "TLS for clients") var tls: ServerTLSFlags
 
     @OptionGroup(title: "Cluster") var cluster: ClusterFlags
@@ -108,6 +113,7 @@ struct Serve: AsyncParsableCommand {
         if let snapshotAfterBytes { flags["snapshotAfterBytes"] = .number(snapshotAfterBytes) }
         if let metrics { flags["metrics.listen"] = .text(metrics) }
         if let redis { flags["redis.listen"] = .text(redis) }
+        if let http { flags["http.listen"] = .text(http) }
         if metricsAllowRemote { flags["metrics.allowRemote"] = .flag(true) }
         if allowUnauthenticatedRemote { flags["allowUnauthenticatedRemote"] = .flag(true) }
         if clusterInit { flags["cluster.init"] = .flag(true) }
@@ -142,6 +148,9 @@ struct Serve: AsyncParsableCommand {
             }
             if let address = server.redisAddress {
                 ready.append(JSON.Member(name: "redis", value: .string(address)))
+            }
+            if let address = server.httpAddress {
+                ready.append(JSON.Member(name: "http", value: .string(address)))
             }
             services.append(.init(service: ReadyLine(text: JSON.object(ready).text)))
         }

@@ -3,7 +3,8 @@ import ThalwegModel
 
 extension Setting {
     /// Every setting, in the order of the documentation.
-    static let all: [Setting] = server + metrics + redis + tls + cluster + limits + log + logging
+    static let all: [Setting] =
+        server + metrics + redis + http + tls + cluster + limits + log + logging
 
     private static let server: [Setting] = [
         Setting(

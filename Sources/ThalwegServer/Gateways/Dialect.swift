@@ -1,4 +1,5 @@
 import NIOCore
+import NIOHTTP1
 import Synchronization
 import ThalwegModel
 import ThalwegWire
@@ -8,6 +9,7 @@ enum Dialect: String, CaseIterable {
     /// The binary protocol itself.
     case frames
     case redis
+    case http
 
     /// Puts a gateway in front of the connection that is added next.
     func addGateway(to channel: any Channel, _ node: Node) throws {
@@ -17,6 +19,15 @@ enum Dialect: String, CaseIterable {
         case .redis:
             let number = node.counters.redisClients.wrappingAdd(1, ordering: .relaxed).newValue
             try pipeline.addHandler(RedisGateway(node: node, number: number))
+        case .http:
+            var limits = NIOHTTPDecoderLimitConfiguration()
+            limits.maxHeaderFieldSize = HTTPGateway.headBytes
+            limits.maxHeaderListSize = HTTPGateway.headBytes
+            limits.maxHeaderFieldCount = HTTPGateway.headFields
+            try pipeline.configureHTTPServerPipeline(
+                withPipeliningAssistance: true, withErrorHandling: false,
+                withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
+            try pipeline.addHandler(HTTPGateway(node: node))
         }
     }
 
@@ -25,6 +36,7 @@ enum Dialect: String, CaseIterable {
         switch self {
         case .frames: Frame.bytes(error, requestID: 0)
         case .redis: Array("-\(RedisFailure(error).line)\r\n".utf8)
+        case .http: HTTPAnswer.bytes(error)
         }
     }
 }
@@ -39,6 +51,7 @@ struct ListenPlace {
         switch dialect {
         case .frames: "listen"
         case .redis: "redis"
+        case .http: "http"
         }
     }
 
@@ -50,6 +63,9 @@ struct ListenPlace {
         }
         if let endpoint = try options.redis.endpoint {
             places.append(ListenPlace(endpoint: endpoint, dialect: .redis))
+        }
+        if let endpoint = try options.http.endpoint {
+            places.append(ListenPlace(endpoint: endpoint, dialect: .http))
         }
         return places
     }

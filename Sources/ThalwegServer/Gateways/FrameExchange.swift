@@ -53,6 +53,9 @@ final class FrameExchange {
         waiting[number] = answer
     }
 
+    /// Nobody waits for the answer any more.
+    func forget(_ number: UInt32) { waiting[number] = nil }
+
     func nextNumber() -> UInt32 {
         repeat { lastNumber &+= 1 } while lastNumber == 0 || waiting[lastNumber] != nil
         return lastNumber

@@ -26,7 +26,8 @@ import ThalwegWire
             try await client.put(topic, .u64(8), row: try Sample.row(topic, "Ada"))
             let ada = #"{"name": "Ada", "x": 0.0, "health": 100}"#
             let created =
-                #"{"kind": "created", "key": 8, "offset": 1, "version": 1, "record": \#(ada)}"#
+                #"{"kind": "created", "key": 8, "offset": 1, "version": 1, "sources": [1], "#
+                + #""changed": ["name", "x", "health"], "record": \#(ada)}"#
             // The order among subscriptions is nobody's promise.
             #expect(
                 Set([try listener.receive(), try listener.receive(), try listener.receive()])

@@ -28,12 +28,12 @@ enum RedisDatabase: Hashable {
 
 /// What the gateway knows of topics.
 struct RedisKnowledge {
-    fileprivate var topics: [String: RedisTopic] = [:]
+    fileprivate var topics: [String: GatewayTopic] = [:]
     /// What was asked, as long as the command is tried that waits for it: each is asked once.
-    fileprivate var answers: [String: Result<RedisTopic?, ThalwegError>] = [:]
+    fileprivate var answers: [String: Result<GatewayTopic?, ThalwegError>] = [:]
     fileprivate var isAsking = false
     /// The topic of the database that is chosen, once it is known.
-    var chosen: RedisTopic?
+    var chosen: GatewayTopic?
 
     /// It was asked for the command that is being tried.
     func isAnswered(_ name: String) -> Bool { answers[name] != nil }
@@ -52,7 +52,7 @@ extension RedisGateway {
     /// The topic and the key of an argument; no topic where there is none of that name.
     func place(
         _ argument: UnsafeRawBufferPointer, creates: Bool = false
-    ) throws(RedisStop) -> (topic: RedisTopic?, key: UnsafeRawBufferPointer) {
+    ) throws(RedisStop) -> (topic: GatewayTopic?, key: UnsafeRawBufferPointer) {
         guard let tag = Self.tag(argument) else {
             if let topic = knowledge.chosen { return (topic, argument) }
             knowledge.chosen = try topic(
@@ -65,7 +65,7 @@ extension RedisGateway {
     /// As ``place(_:creates:)`` where there must be a topic.
     func written(
         _ argument: UnsafeRawBufferPointer
-    ) throws(RedisStop) -> (topic: RedisTopic, key: UnsafeRawBufferPointer) {
+    ) throws(RedisStop) -> (topic: GatewayTopic, key: UnsafeRawBufferPointer) {
         let (topic, key) = try place(argument, creates: true)
         guard let topic else {
             throw .failed(Self.unknownTopic(Self.tag(argument)?.name ?? database.topic))
@@ -90,7 +90,7 @@ extension RedisGateway {
     /// The topic of a name; `nil` where there is none. Asks the server the first time.
     func topic(
         _ name: String, creating: Creation? = nil
-    ) throws(RedisStop) -> RedisTopic? {
+    ) throws(RedisStop) -> GatewayTopic? {
         if let topic = knowledge.topics[name] { return topic }
         if knowledge.isAsking { throw .later }
         if let answer = knowledge.answers[name] {
@@ -134,9 +134,9 @@ extension RedisGateway {
         knowledge.isAsking = true
         exchange.ask(message) { [unowned self] result in
             knowledge.isAsking = false
-            let topic = Result { () throws(ThalwegError) -> RedisTopic? in
+            let topic = Result { () throws(ThalwegError) -> GatewayTopic? in
                 do throws(ThalwegError) {
-                    return try RedisTopic(result.message(TopicInfo.self))
+                    return try GatewayTopic(result.message(TopicInfo.self))
                 } catch {
                     guard error.code == .unknownTopic || error.code == .invalidName else {
                         throw error

@@ -38,7 +38,7 @@ struct RedisReads {
     }
 
     fileprivate struct Batch {
-        let topic: RedisTopic
+        let topic: GatewayTopic
         var keys: [UInt8] = []
         /// Where the keys of each reader end.
         var ends: [Int] = []
@@ -60,18 +60,18 @@ struct RedisReads {
 
 extension RedisGateway {
     /// Reads the keys in `scratch`, which are of `topic`, and replies to the newest command.
-    func read(_ topic: RedisTopic, _ command: RedisReads.Command) {
+    func read(_ topic: GatewayTopic, _ command: RedisReads.Command) {
         read(topic, .reply(replies.later(), command))
     }
 
     /// Reads the key in `scratch`. `body` is called once, later or from within ``submitReads()``.
     func read(
-        _ topic: RedisTopic, _ body: @escaping (Result<LentRecord, RedisFailure>) -> Void
+        _ topic: GatewayTopic, _ body: @escaping (Result<LentRecord, RedisFailure>) -> Void
     ) {
         read(topic, .own(body))
     }
 
-    private func read(_ topic: RedisTopic, _ reader: RedisReads.Reader) {
+    private func read(_ topic: GatewayTopic, _ reader: RedisReads.Reader) {
         if let open = reads.open,
             open.topic.id != topic.id || open.count + reader.keys > RedisReads.keys
         {

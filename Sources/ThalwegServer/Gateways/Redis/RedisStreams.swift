@@ -4,7 +4,7 @@ import ThalwegText
 import ThalwegWire
 
 /// A topic that keeps every write, as a stream: an entry is a change, and its id the change's offset.
-extension RedisTopic {
+extension GatewayTopic {
     /// The key of entries that name none.
     static let entryKey = Array("entry".utf8)
 
@@ -109,7 +109,7 @@ struct RedisEntries {
 
     /// Takes what a page has.
     mutating func take(
-        _ payload: UnsafeRawBufferPointer, _ topic: RedisTopic, _ stretch: RedisStretch
+        _ payload: UnsafeRawBufferPointer, _ topic: GatewayTopic, _ stretch: RedisStretch
     ) throws(ThalwegError) {
         var cursor = try ChangeCursor(payload, kind: topic.keyKind)
         reached = cursor.resume.rawValue
@@ -122,7 +122,7 @@ struct RedisEntries {
             let fields = topic.entry(change)
             byteCount += fields.reduce(32) { $0 + $1.count + 16 }
             if first == nil { first = change.offset.rawValue }
-            entries.append((RedisTopic.id(change.offset), fields))
+            entries.append((GatewayTopic.id(change.offset), fields))
         }
         if entries.count >= stretch.limit || reached >= stretch.until { isComplete = true }
     }
@@ -145,7 +145,7 @@ extension RedisGateway {
     /// The topic of a name, if it is a stream.
     func stream(
         _ name: UnsafeRawBufferPointer, creates: Bool = false
-    ) throws(RedisStop) -> RedisTopic? {
+    ) throws(RedisStop) -> GatewayTopic? {
         let text = String(decoding: name, as: UTF8.self)
         guard (try? Name.check(text, of: "topic")) != nil else { return nil }
         guard let topic = try topic(text, creating: creates ? .stream : nil),
@@ -157,7 +157,7 @@ extension RedisGateway {
     /// The same for a command that needs one if there is a topic at all.
     func entries(
         _ name: UnsafeRawBufferPointer, creates: Bool = false
-    ) throws(RedisStop) -> RedisTopic? {
+    ) throws(RedisStop) -> GatewayTopic? {
         if let topic = try stream(name, creates: creates) { return topic }
         let text = String(decoding: name, as: UTF8.self)
         let isName = (try? Name.check(text, of: "topic")) != nil
@@ -175,7 +175,7 @@ extension RedisGateway {
 
     /// Reads a stretch of a stream, page by page, and calls back once.
     func readEntries(
-        _ topic: RedisTopic, _ stretch: RedisStretch, _ soFar: RedisEntries = RedisEntries(),
+        _ topic: GatewayTopic, _ stretch: RedisStretch, _ soFar: RedisEntries = RedisEntries(),
         fromEarliest: Bool = false,
         _ done: @escaping (Result<RedisEntries, ThalwegError>) -> Void
     ) {

@@ -10,7 +10,7 @@ struct RedisSubscriptions {
     struct Listener {
         let name: [UInt8]
         let isPattern: Bool
-        let topic: RedisTopic
+        let topic: GatewayTopic
         /// The keys that are wanted, and `{topic}`; `nil` for changes of the whole topic.
         let records: (pattern: [UInt8], tag: [UInt8])?
     }
@@ -134,7 +134,7 @@ extension RedisGateway {
                     where RedisGlob.matches(name, Array(info.definition.name.utf8)) {
                         matching.append(
                             RedisSubscriptions.Listener(
-                                name: name, isPattern: true, topic: try RedisTopic(info),
+                                name: name, isPattern: true, topic: try GatewayTopic(info),
                                 records: nil))
                     }
                     all.append((name, matching))
@@ -282,13 +282,15 @@ extension RedisGateway {
         }
         do throws(ThalwegError) {
             var cursor = try ChangeCursor(frame.payload, kind: listener.topic.keyKind)
-            while let change = try cursor.next() { tell(change, to: listener) }
+            while let change = try cursor.next() { try tell(change, to: listener) }
         } catch {
             leave(error)
         }
     }
 
-    private func tell(_ change: LentChange, to listener: RedisSubscriptions.Listener) {
+    private func tell(
+        _ change: LentChange, to listener: RedisSubscriptions.Listener
+    ) throws(ThalwegError) {
         let key = listener.topic.text(ofKey: change.key)
         let channel: [UInt8]
         let payload: [UInt8]
@@ -298,7 +300,7 @@ extension RedisGateway {
             payload = change.kind.hasRow ? listener.topic.value(change.row) : []
         } else {
             channel = Array(listener.topic.name.utf8)
-            payload = Array(listener.topic.json(change, key).text.utf8)
+            payload = Array(try listener.topic.json(change).text.utf8)
         }
         replies.now { reply in
             reply.push(listener.isPattern ? 4 : 3)
@@ -307,30 +309,5 @@ extension RedisGateway {
             reply.bulk(channel)
             reply.bulk(payload)
         }
-    }
-}
-
-extension RedisTopic {
-    /// `{"kind": "updated", "key": "17", "offset": 92, "version": 4, "record": {…}}`
-    fileprivate func json(_ change: LentChange, _ key: [UInt8]) -> JSON {
-        let text = String(decoding: key, as: UTF8.self)
-        var members = [
-            JSON.Member(name: "kind", value: .string("\(change.kind)")),
-            JSON.Member(
-                name: "key",
-                value: keyKind == .u64 ? .unsigned(UInt64(text) ?? 0) : .string(text)),
-            JSON.Member(name: "offset", value: .unsigned(change.offset.rawValue)),
-            JSON.Member(name: "version", value: .unsigned(change.version.rawValue)),
-        ]
-        if let reason = change.reason {
-            members.append(JSON.Member(name: "reason", value: .string("\(reason)")))
-        }
-        if change.kind.hasRow {
-            let record =
-                layout.map { RecordJSON.object($0.decode(change.row), $0.schema) }
-                ?? .string(BytesText.text(Array(change.row)))
-            members.append(JSON.Member(name: "record", value: record))
-        }
-        return .object(members)
     }
 }

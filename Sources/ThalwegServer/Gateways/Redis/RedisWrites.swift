@@ -40,7 +40,7 @@ struct RedisWrites: ~Copyable {
     }
 
     fileprivate var packed = PackedBatchWriter(capacity: 2 << 10)
-    fileprivate var topic: RedisTopic?
+    fileprivate var topic: GatewayTopic?
     fileprivate var writers: [Writer] = []
     fileprivate var isAtomic = false
     /// Batches without an answer.
@@ -62,7 +62,7 @@ extension RedisGateway {
     /// Begins a command's writes to `topic`.
     ///
     /// - Parameter isAtomic: they are a batch of their own, applied whole or not at all.
-    func beginWrites(_ topic: RedisTopic, isAtomic: Bool = false) {
+    func beginWrites(_ topic: GatewayTopic, isAtomic: Bool = false) {
         let isFull =
             writes.packed.byteCount > RedisWrites.batchBytes
             || writes.packed.count > RedisWrites.batchWrites

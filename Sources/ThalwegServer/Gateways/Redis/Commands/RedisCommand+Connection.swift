@@ -177,7 +177,7 @@ extension RedisGateway {
     /// This node takes no writes.
     var follows: Bool { node.leadership.withLock { $0.refusal } != nil }
 
-    func choose(_ database: RedisDatabase, _ topic: RedisTopic?) {
+    func choose(_ database: RedisDatabase, _ topic: GatewayTopic?) {
         self.database = database
         knowledge.chosen = topic
     }

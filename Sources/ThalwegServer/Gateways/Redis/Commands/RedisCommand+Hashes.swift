@@ -211,7 +211,7 @@ extension RedisCommand {
 extension RedisGateway {
     /// Writes fields, and replies with a number of what was there before and what became of it.
     fileprivate func patch(
-        _ topic: RedisTopic, _ layout: RowLayout, _ key: UnsafeRawBufferPointer,
+        _ topic: GatewayTopic, _ layout: RowLayout, _ key: UnsafeRawBufferPointer,
         _ values: [Int: Value], if condition: WriteCondition?,
         _ count: @escaping ([Value]?, WriteResult) -> Int
     ) throws(RedisStop) {
@@ -247,7 +247,7 @@ extension RedisGateway {
     }
 
     /// A topic as the server has it now.
-    func refreshedTopic(_ name: String) throws(RedisStop) -> RedisTopic? {
+    func refreshedTopic(_ name: String) throws(RedisStop) -> GatewayTopic? {
         if !knowledge.isAnswered(name) { knowledge.forget(name) }
         return try topic(name)
     }

@@ -155,7 +155,7 @@ extension RedisCommand {
         // A pattern names a topic as a key does.
         let all = Array("*".utf8)
         let whole = pattern.map(Array.init) ?? all
-        let found: (topic: RedisTopic?, rest: [UInt8], tag: [UInt8])
+        let found: (topic: GatewayTopic?, rest: [UInt8], tag: [UInt8])
         do {
             let result = whole.withUnsafeBytes { bytes in
                 Result { () throws(RedisStop) in
@@ -205,7 +205,7 @@ extension RedisGateway {
     }
 
     fileprivate func answerScan(
-        _ number: Int, _ topic: RedisTopic, _ pattern: [UInt8], _ tag: [UInt8],
+        _ number: Int, _ topic: GatewayTopic, _ pattern: [UInt8], _ tag: [UInt8],
         _ result: Result<ReceivedFrame, ThalwegError>
     ) {
         replies.fill(number) { reply in

@@ -68,7 +68,7 @@ extension RedisCommand {
 final class RedisWait {
     struct Stream {
         let name: [UInt8]
-        let topic: RedisTopic
+        let topic: GatewayTopic
         /// Behind this offset; `nil` is behind the newest.
         let after: UInt64?
     }

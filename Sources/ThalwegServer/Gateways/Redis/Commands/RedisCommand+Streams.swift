@@ -63,7 +63,7 @@ extension RedisCommand {
             throw .failed(error)
         }
         gateway.scratch.removeAll(keepingCapacity: true)
-        try (entry.key ?? RedisTopic.entryKey).withUnsafeBytes {
+        try (entry.key ?? GatewayTopic.entryKey).withUnsafeBytes {
             key in
             Result { () throws(RedisStop) in try topic.encode(key, into: &gateway.scratch) }
         }.get()
@@ -77,7 +77,7 @@ extension RedisCommand {
             gateway.replies.fill(number) { reply in
                 switch result {
                 case .failure(let failure): reply.error(failure)
-                case .success(let result): reply.bulk(RedisTopic.id(result.offset))
+                case .success(let result): reply.bulk(GatewayTopic.id(result.offset))
                 }
             }
         }

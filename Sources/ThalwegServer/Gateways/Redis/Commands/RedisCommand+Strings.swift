@@ -85,7 +85,7 @@ extension RedisCommand {
 
     static let ownLifetime = RedisFailure.notSupported(
         "a record has no lifetime of its own",
-        "give its topic one: thalweg topic alter NAME --ttl 60s")
+        "make a topic with one: thalweg topic create NAME --bytes --ttl 60s")
 
     @Sendable private static func mset(
         _ gateway: RedisGateway, _ arguments: RedisArguments
@@ -112,7 +112,7 @@ extension RedisGateway {
     /// Keys that one command may name.
     static var keysPerCommand: Int { 1 << 16 }
 
-    func checkValues(_ topic: RedisTopic) throws(RedisStop) {
+    func checkValues(_ topic: GatewayTopic) throws(RedisStop) {
         guard topic.layout == nil else {
             throw .failed(
                 .wrongType(topic.name, "has a schema; its records are hashes: HGETALL, HSET"))
@@ -123,7 +123,7 @@ extension RedisGateway {
     /// there is no such topic.
     func values(
         _ arguments: RedisArguments, _ places: ClosedRange<Int>
-    ) throws(RedisStop) -> RedisTopic? {
+    ) throws(RedisStop) -> GatewayTopic? {
         let topic = try keys(arguments, places)
         if let topic { try checkValues(topic) }
         return topic
@@ -132,10 +132,10 @@ extension RedisGateway {
     /// The same, whatever the topic is.
     func keys(
         _ arguments: RedisArguments, _ places: ClosedRange<Int>
-    ) throws(RedisStop) -> RedisTopic? {
+    ) throws(RedisStop) -> GatewayTopic? {
         scratch.removeAll(keepingCapacity: true)
         try checkCount(places.count)
-        var common: RedisTopic?
+        var common: GatewayTopic?
         for place in places {
             let (topic, key) = try self.place(arguments[place])
             if place == places.lowerBound { common = topic }
@@ -148,9 +148,9 @@ extension RedisGateway {
     /// The encoded keys of a command that writes to one topic.
     func writtenKeys(
         _ arguments: RedisArguments, _ places: some Collection<Int>
-    ) throws(RedisStop) -> (topic: RedisTopic, keys: [[UInt8]]) {
+    ) throws(RedisStop) -> (topic: GatewayTopic, keys: [[UInt8]]) {
         try checkCount(places.count)
-        var common: RedisTopic?
+        var common: GatewayTopic?
         var keys: [[UInt8]] = []
         for place in places {
             let (topic, key) = try written(arguments[place])

@@ -3,25 +3,8 @@ import ThalwegModel
 import ThalwegText
 import ThalwegWire
 
-/// A topic as a gateway's client sees it: strings where it has no schema, hashes where it has one.
-struct RedisTopic {
-    let id: TopicID
-    let name: String
-    let keyKind: KeyKind
-    /// `nil` for a topic of bytes.
-    let layout: RowLayout?
-    let options: TopicOptions
-
-    init(_ info: TopicInfo) throws(ThalwegError) {
-        id = info.id
-        name = info.definition.name
-        keyKind = info.definition.keyKind
-        layout = try info.definition.schema.map { (schema) throws(ThalwegError) in
-            try RowLayout(schema)
-        }
-        options = info.definition.options
-    }
-
+// As Redis clients see it: strings where it has no schema, hashes where it has one.
+extension GatewayTopic {
     /// Appends the key that `text` writes, as the wire has it.
     func encode(_ text: UnsafeRawBufferPointer, into bytes: inout [UInt8]) throws(RedisStop) {
         guard keyKind == .string else {
