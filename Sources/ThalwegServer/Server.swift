@@ -156,11 +156,11 @@ public final class Server: Sendable {
         }
         try channel.setOptionsForClients(node.options.limits)
         try tls?.secure(channel) { dialect.refusal($0) }
-        try dialect.addGateway(to: channel, node)
+        let gateway = try dialect.addGateway(to: channel, node)
         try channel.pipeline.syncOperations.addHandler(
             ClientConnection(
-                node: node, logger: node.logger, isSecured: tls != nil,
-                movesOnce: dialect == .frames, refusal: refusal))
+                node: node, logger: node.logger, gateway: gateway, isSecured: tls != nil,
+                stays: dialect == .http, refusal: refusal))
     }
 
     /// The log that this node keeps with others: its members, and who leads; `nil` for a node that

@@ -12,13 +12,17 @@ enum Dialect: String, CaseIterable {
     case http
 
     /// Puts a gateway in front of the connection that is added next.
-    func addGateway(to channel: any Channel, _ node: Node) throws {
+    ///
+    /// - Returns: the gateway, if it can go to another loop with the connection.
+    func addGateway(to channel: any Channel, _ node: Node) throws -> (any MovingGateway)? {
         let pipeline = channel.pipeline.syncOperations
         switch self {
-        case .frames: break
+        case .frames: return nil
         case .redis:
             let number = node.counters.redisClients.wrappingAdd(1, ordering: .relaxed).newValue
-            try pipeline.addHandler(RedisGateway(node: node, number: number))
+            let gateway = RedisGateway(node: node, number: number)
+            try pipeline.addHandler(gateway)
+            return gateway
         case .http:
             var limits = NIOHTTPDecoderLimitConfiguration()
             limits.maxHeaderFieldSize = HTTPGateway.headBytes
@@ -28,6 +32,7 @@ enum Dialect: String, CaseIterable {
                 withPipeliningAssistance: true, withErrorHandling: false,
                 withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
             try pipeline.addHandler(HTTPGateway(node: node))
+            return nil
         }
     }
 

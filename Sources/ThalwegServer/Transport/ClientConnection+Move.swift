@@ -28,6 +28,7 @@ extension ClientConnection {
         else { return false }
         hasMoved = true
         state = .moving
+        gateway?.hold()
         outlet.hold()
         // Behind what other loops sent before they knew.
         outlet.loop?.execute { [self] in flush(before: loop) }
@@ -43,7 +44,10 @@ extension ClientConnection {
     private func leave(_ channel: any Channel, for loop: any EventLoop) {
         guard case .moving = state else { return }
         guard let socket = ClientConnection.duplicate(channel) else { return arrived(channel) }
-        let left = channel.pipeline.syncOperations.removeHandler(self)
+        let pipeline = channel.pipeline.syncOperations
+        // Both leave at once: nothing holds them back.
+        if let gateway { pipeline.removeHandler(gateway, promise: nil) }
+        let left = pipeline.removeHandler(self)
         left.assumeIsolated().whenComplete { [self] _ in
             outlet.leave(for: loop)
             channel.close(promise: nil)
@@ -52,7 +56,9 @@ extension ClientConnection {
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try channel.setOptionsForClients(limits)
-                        try channel.pipeline.syncOperations.addHandler(self)
+                        let pipeline = channel.pipeline.syncOperations
+                        if let gateway = self.gateway { try pipeline.addHandler(gateway) }
+                        try pipeline.addHandler(self)
                     }
                 }
                 .withConnectedSocket(socket)
@@ -86,7 +92,16 @@ extension ClientConnection {
         // The new channel was not read yet.
         isReadPending = true
         goOn()
+        gateway?.goOn()
     }
+}
+
+/// A gateway that goes to another loop with the connection behind it.
+protocol MovingGateway: RemovableChannelHandler {
+    /// From here on nothing is sent and nothing is asked.
+    func hold()
+    /// It has arrived, or stays where it was.
+    func goOn()
 }
 
 extension Channel {

@@ -80,14 +80,20 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
     /// Through TLS: what is sent before both sides agree waits in the channel.
     let isSecured: Bool
 
-    /// - Parameter movesOnce: nothing else of the channel would have to come along.
+    /// What stands in front of it, and goes where it goes.
+    let gateway: (any MovingGateway)?
+
+    /// - Parameters:
+    ///   - gateway: what is in front of it in its channel and can come along.
+    ///   - stays: there is something in its channel that cannot.
     init(
-        node: Node, logger: Logger, isSecured: Bool = false, movesOnce: Bool = true,
-        refusal: ThalwegError? = nil
+        node: Node, logger: Logger, gateway: (any MovingGateway)? = nil, isSecured: Bool = false,
+        stays: Bool = false, refusal: ThalwegError? = nil
     ) {
+        self.gateway = gateway
         self.refusal = refusal
         self.isSecured = isSecured
-        hasMoved = isSecured || !movesOnce
+        hasMoved = isSecured || stays
         self.node = node
         self.logger = logger
     }

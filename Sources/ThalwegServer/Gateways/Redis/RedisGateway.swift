@@ -15,7 +15,7 @@ import NIOCore
 import ThalwegModel
 import ThalwegWire
 
-final class RedisGateway: ChannelDuplexHandler {
+final class RedisGateway: ChannelDuplexHandler, MovingGateway {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = ByteBuffer
@@ -42,6 +42,9 @@ final class RedisGateway: ChannelDuplexHandler {
     /// An answer came.
     private var hasHeard = false
     private var isResuming = false
+    /// On the way to another loop.
+    private var isHeld = false
+    private var isGreeted = false
     /// A read was asked for, and waits until commands go on.
     private var isReadHeld = false
     /// Nothing more is looked at; the end comes behind the last reply.
@@ -75,6 +78,8 @@ final class RedisGateway: ChannelDuplexHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
+        guard !isGreeted else { return context.fireChannelActive() }
+        isGreeted = true
         exchange.dismissed = { [unowned self] error in leave(error) }
         exchange.changed = { [unowned self] number, frame in changed(number, frame) }
         context.fireChannelActive()
@@ -140,11 +145,20 @@ final class RedisGateway: ChannelDuplexHandler {
         context.writeAndFlush(wrapOutboundOut(bytes), promise: promise)
     }
 
+    // MARK: To another loop
+
+    func hold() { isHeld = true }
+
+    func goOn() {
+        isHeld = false
+        resume()
+    }
+
     // MARK: Commands
 
     /// Goes on once the loop has done what it is at: answers come from within the engine's work.
     func resume() {
-        guard !isResuming, let context else { return }
+        guard !isResuming, !isHeld, let context else { return }
         isResuming = true
         context.eventLoop.assumeIsolated().execute { [self] in
             isResuming = false
@@ -153,7 +167,7 @@ final class RedisGateway: ChannelDuplexHandler {
     }
 
     private func run() {
-        guard !isRunning, let context else { return }
+        guard !isRunning, !isHeld, let context else { return }
         isRunning = true
         repeat {
             hasHeard = false
@@ -161,9 +175,10 @@ final class RedisGateway: ChannelDuplexHandler {
             submit()
             exchange.pass(context)
             // What was answered at once may be what the next command waits for.
-        } while hasHeard && isFound
+        } while hasHeard && isFound && !isHeld
         isRunning = false
         send(nil)
+        guard !isHeld else { return }
         if isLeaving, replies.count == 0 { return context.close(promise: nil) }
         if isReadHeld, !isFound, !isLeaving {
             isReadHeld = false
