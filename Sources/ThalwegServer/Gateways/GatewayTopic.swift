@@ -2,19 +2,21 @@ import ThalwegModel
 import ThalwegText
 import ThalwegWire
 
-/// A topic as a gateway knows it.
-struct GatewayTopic {
+/// A topic as a gateway knows it. One object: it is handed on with every command.
+final class GatewayTopic: Sendable {
     let info: TopicInfo
     /// `nil` for a topic of bytes.
     let layout: RowLayout?
 
-    var id: TopicID { info.id }
+    let id: TopicID
+    let keyKind: KeyKind
     var name: String { info.definition.name }
-    var keyKind: KeyKind { info.definition.keyKind }
     var options: TopicOptions { info.definition.options }
 
     init(_ info: TopicInfo) throws(ThalwegError) {
         self.info = info
+        id = info.id
+        keyKind = info.definition.keyKind
         layout = try info.definition.schema.map { (schema) throws(ThalwegError) in
             try RowLayout(schema)
         }

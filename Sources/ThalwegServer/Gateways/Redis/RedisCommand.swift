@@ -1,7 +1,7 @@
 import ThalwegModel
 
 /// A command: its name, how many arguments it takes, and what it does.
-struct RedisCommand: Sendable {
+final class RedisCommand: Sendable {
     typealias Run = @Sendable (RedisGateway, RedisArguments) throws(RedisStop) -> Void
 
     /// In lower case.

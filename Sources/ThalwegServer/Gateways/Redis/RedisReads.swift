@@ -109,12 +109,15 @@ extension RedisGateway {
             var cursor = try RecordCursor(
                 records: result.get().payload, kind: batch.topic.keyKind)
             for reader in batch.readers {
+                if case .reply(let number, .value) = reader {
+                    let record = try Self.next(&cursor)
+                    given += 1
+                    replies.fill(number) { Self.write(record, to: &$0) }
+                    continue
+                }
                 var records: [LentRecord] = []
                 for _ in 0..<reader.keys {
-                    guard let record = try cursor.next() else {
-                        throw ThalwegError(.invalidFrame, "an answer has too few records")
-                    }
-                    records.append(record)
+                    records.append(try Self.next(&cursor))
                 }
                 given += 1
                 give(records, to: reader)
@@ -124,6 +127,13 @@ extension RedisGateway {
             noteRefusal(error)
             for reader in batch.readers[given...] { fail(reader, RedisFailure(error)) }
         }
+    }
+
+    private static func next(_ cursor: inout RecordCursor) throws(ThalwegError) -> LentRecord {
+        guard let record = try cursor.next() else {
+            throw ThalwegError(.invalidFrame, "an answer has too few records")
+        }
+        return record
     }
 
     /// Together they were too much for one answer.
@@ -147,8 +157,8 @@ extension RedisGateway {
         switch reader {
         case .own(let body):
             body(.success(records[0]))
-        case .reply(let number, .value):
-            replies.fill(number) { Self.write(records[0], to: &$0) }
+        case .reply(_, .value):
+            preconditionFailure("it is given where it is read")
         case .reply(let number, .values):
             replies.fill(number) { reply in
                 reply.array(records.count)
