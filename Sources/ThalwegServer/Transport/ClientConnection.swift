@@ -83,9 +83,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler, An
     /// What stands in front of it, and goes where it goes.
     let gateway: (any MovingGateway)?
 
-    /// - Parameters:
-    ///   - gateway: what is in front of it in its channel and can come along.
-    ///   - stays: there is something in its channel that cannot.
+    /// - Parameter stays: there is something in its channel that cannot come along.
     init(
         node: Node, logger: Logger, gateway: (any MovingGateway)? = nil, isSecured: Bool = false,
         stays: Bool = false, refusal: ThalwegError? = nil
