@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds each fuzz target with the address sanitizer and runs it for SECONDS (default 60).
 #
-#   scripts/fuzz.sh [SECONDS] [TARGET…]      targets: FrameFuzz WriteFuzz CommandFuzz
+#   scripts/fuzz.sh [SECONDS] [TARGET…]      targets: FrameFuzz WriteFuzz CommandFuzz TextFuzz
 #
 # Seeds are in Fuzz/corpus; what a run finds new stays in .build/fuzz. A crash leaves its input
 # there too and makes this script fail.
@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- FrameFuzz WriteFuzz CommandFuzz
+[ $# -gt 0 ] || set -- FrameFuzz WriteFuzz CommandFuzz TextFuzz
 out=${FUZZ_BUILD:-.build/fuzz}
 mkdir -p "$out/module"
 
@@ -30,16 +30,18 @@ module() {
 }
 module ThalwegModel
 module ThalwegWire
+module ThalwegText
 
 for target in "$@"; do
     case $target in
     FrameFuzz) corpus=frames ;;
     WriteFuzz) corpus=writes ;;
     CommandFuzz) corpus=commands ;;
+    TextFuzz) corpus=texts ;;
     *) echo "no target $target" >&2; exit 2 ;;
     esac
     swiftc $flags -module-name "$target" "Fuzz/$target.swift" \
-        "$out/ThalwegWire.o" "$out/ThalwegModel.o" "$out/crc32c.o" -o "$out/$target"
+        "$out/ThalwegText.o" "$out/ThalwegWire.o" "$out/ThalwegModel.o" "$out/crc32c.o" -o "$out/$target"
     mkdir -p "$out/$target.found"
     "$out/$target" -max_total_time="$seconds" -max_len=4096 -timeout=5 -rss_limit_mb=1024 \
         -print_final_stats=1 -artifact_prefix="$out/" "$out/$target.found" "Fuzz/corpus/$corpus"

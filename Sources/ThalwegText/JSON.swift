@@ -1,4 +1,3 @@
-import Foundation
 package import ThalwegModel
 
 /// A JSON value as people and programs write and read it. Members keep their order when printed.
@@ -29,18 +28,21 @@ package indirect enum JSON: Hashable {
 
     /// Reads one JSON value. Throws `invalid_row` that says where it is none.
     package init(parsing text: String) throws(ThalwegError) {
-        do {
-            self = try JSONDecoder().decode(JSON.self, from: Data(text.utf8))
+        var text = text
+        self = try text.withUTF8 { text in
+            Result { () throws(ThalwegError) in try JSON(parsing: UnsafeRawBufferPointer(text)) }
+        }.get()
+    }
+
+    /// Reads one JSON value. Throws `invalid_row` that says where it is none.
+    package init(parsing bytes: UnsafeRawBufferPointer) throws(ThalwegError) {
+        var parser = JSONParser(bytes)
+        do throws(JSONParser.Failure) {
+            self = try parser.parse()
         } catch {
-            var reason = "it cannot be read"
-            if case .dataCorrupted(let context)? = error as? DecodingError {
-                let inner = context.underlyingError as NSError?
-                reason =
-                    inner?.userInfo[NSDebugDescriptionErrorKey] as? String
-                    ?? context.underlyingError.map { "\($0)" } ?? context.debugDescription
-            }
+            let start = String(decoding: bytes.prefix(60), as: UTF8.self)
             throw ThalwegError(
-                .invalidRow, "'\(text.prefix(60))' is not JSON: \(reason)",
+                .invalidRow, "'\(start)' is not JSON: \(error.reason) (at byte \(error.place))",
                 advice: "write an object such as '{\"x\": 1.5}'")
         }
     }
@@ -85,44 +87,5 @@ package indirect enum JSON: Hashable {
             }
         }
         return quoted + "\""
-    }
-}
-
-extension JSON: Decodable {
-    private struct Name: CodingKey {
-        var stringValue: String
-        var intValue: Int? { nil }
-        init?(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
-    }
-
-    package init(from decoder: any Decoder) throws {
-        if let container = try? decoder.container(keyedBy: Name.self) {
-            self = .object(
-                try container.allKeys.map {
-                    Member(name: $0.stringValue, value: try container.decode(JSON.self, forKey: $0))
-                })
-            return
-        }
-        if var container = try? decoder.unkeyedContainer() {
-            var values: [JSON] = []
-            while !container.isAtEnd { values.append(try container.decode(JSON.self)) }
-            self = .array(values)
-            return
-        }
-        let container = try decoder.singleValueContainer()
-        if container.decodeNil() {
-            self = .null
-        } else if let flag = try? container.decode(Bool.self) {
-            self = .bool(flag)
-        } else if let number = try? container.decode(Int64.self) {
-            self = .signed(number)
-        } else if let number = try? container.decode(UInt64.self) {
-            self = .unsigned(number)
-        } else if let number = try? container.decode(Double.self) {
-            self = .float(number)
-        } else {
-            self = .string(try container.decode(String.self))
-        }
     }
 }

@@ -14,7 +14,7 @@ import Testing
         "ThalwegCluster": [
             "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegLog", "CThalwegShims", "CRaft",
         ],
-        "ThalwegText": ["ThalwegModel", "Foundation"],
+        "ThalwegText": ["ThalwegModel"],
         "ThalwegTLS": ["ThalwegModel", "NIOCore", "NIOSSL"],
         "ThalwegServer": [
             "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",

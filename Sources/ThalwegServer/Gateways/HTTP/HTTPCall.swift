@@ -66,10 +66,9 @@ final class HTTPCall {
 
     /// The body as JSON.
     func json() throws(ThalwegError) -> JSON {
-        guard let text = String(validating: body.readableBytesView, as: UTF8.self) else {
-            throw ThalwegError(.invalidRow, "the body is not UTF-8")
-        }
-        return try JSON(parsing: text)
+        try body.withUnsafeReadableBytes { bytes in
+            Result { () throws(ThalwegError) in try JSON(parsing: bytes) }
+        }.get()
     }
 
     /// What must be so for a write to be made.

@@ -7,7 +7,7 @@ public struct HTTPOptions: Sendable {
     /// Origins whose pages may ask and write: `https://dashboard.example`.
     public var origins: [String] = []
     /// Bytes of a request's body.
-    public var bodyBytes = 16 << 20
+    public var bodyBytes = 4 << 20
     /// Milliseconds that a client may take until its next request is there, and until it has taken
     /// the answer.
     public var timeoutMilliseconds = 75_000
