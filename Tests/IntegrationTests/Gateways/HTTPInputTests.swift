@@ -8,11 +8,15 @@ import ThalwegModel
 /// Whatever an HTTP client sends, it gets a clear answer, and the others notice nothing.
 @Suite(.timeLimit(.minutes(2))) struct HTTPInputTests {
     @Test(arguments: [
-        ("GET / HTTP/1.1\r\n\r\n", 400), ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\nHost: b\r\n\r\n", 400),
         ("NONSENSE\r\n\r\n", 400),
-        ("GET / HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "x", count: 20_000))\r\n\r\n", 431),
-        ("POST /v1/topics HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n", 413),
-        ("POST /v1/topics HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", 400),
+        (
+            "GET / HTTP/1.1\r\nHost: localhost\r\nX: \(String(repeating: "x", count: 20_000))\r\n\r\n",
+            431
+        ),
+        ("POST /v1/topics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n", 413),
+        ("POST /v1/topics HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n", 400),
     ])
     func whatCannotBeUnderstoodIsToldAndClosed(bytes: String, status: Int) async throws {
         try await withHTTP { server in
@@ -52,7 +56,8 @@ import ThalwegModel
         } _: { server in
             let http = try HTTPPeer(server.server.httpAddress)
             let body = #"{"name": "a"}"#
-            let head = "POST /v1/topics HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+            let head =
+                "POST /v1/topics HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             let chunked =
                 head + "Transfer-Encoding: chunked\r\n\r\n5\r\n\(body.prefix(5))\r\n"
                 + "\(String(body.count - 5, radix: 16))\r\n\(body.dropFirst(5))\r\n0\r\n\r\n"
@@ -61,9 +66,9 @@ import ThalwegModel
             // Three requests in one piece are answered in order.
             try http.raw.send(
                 Array(
-                    ("GET /v1/topics/a HTTP/1.1\r\nHost: a\r\n\r\n"
-                        + "GET /v1/topics/b HTTP/1.1\r\nHost: a\r\n\r\n"
-                        + "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").utf8))
+                    ("GET /v1/topics/a HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                        + "GET /v1/topics/b HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                        + "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").utf8))
             #expect(try http.receive().status == 200)
             #expect(try http.receive().status == 404)
             #expect(try http.receive().headers["connection"] == "close")
@@ -99,6 +104,14 @@ import ThalwegModel
             let good = try http("GET", "/v1/topics", nil, ["Origin: https://good.example"])
             #expect(good.status == 200)
             #expect(good.headers["access-control-allow-origin"] == "https://good.example")
+            for (host, status) in [
+                ("evil.example", 403), ("evil.example:80", 403), ("good.example", 200),
+                ("127.0.0.1:1", 200), ("[::1]:1", 200), ("LOCALHOST:9", 200), ("a.localhost", 200),
+                ("127.0.0.1.evil", 403),
+            ] {
+                try http.raw.send(Array("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n".utf8))
+                #expect(try http.receive().status == status, "\(host)")
+            }
             let asked = try http(
                 "OPTIONS", "/v1/topics", nil,
                 ["Origin: https://good.example", "Access-Control-Request-Method: PUT"])

@@ -27,7 +27,7 @@ final class HTTPGateway: ChannelDuplexHandler {
 
     let node: Node
     let exchange = FrameExchange()
-    private let options: HTTPOptions
+    let options: HTTPOptions
     private(set) var context: ChannelHandlerContext?
 
     private var head: HTTPRequestHead?
@@ -194,7 +194,9 @@ final class HTTPGateway: ChannelDuplexHandler {
                 .error(ThalwegError(.invalidFrame, "a request names its host once")), to: head,
                 isLast: true)
         }
-        if let refusal = originRefusal(head) { return send(.error(refusal), to: head) }
+        if let refusal = originRefusal(head) ?? hostRefusal(head) {
+            return send(.error(refusal), to: head)
+        }
         if head.method == .OPTIONS, head.headers.contains(name: "Access-Control-Request-Method") {
             return send(HTTPAnswer(status: .noContent, headers: Self.allowed), to: head)
         }
@@ -223,39 +225,6 @@ final class HTTPGateway: ChannelDuplexHandler {
         } catch {
             send(.error(explained(error)), to: head)
         }
-    }
-
-    // MARK: Browsers
-
-    /// Pages of other origins have no business here, unless they were let in: whoever visits one
-    /// would write to a server that listens on this machine alone.
-    private func originRefusal(_ head: HTTPRequestHead) -> ThalwegError? {
-        guard let origin = head.headers.first(name: "Origin"), !options.origins.contains(origin)
-        else { return nil }
-        return ThalwegError(
-            .notAllowed, "pages of '\(origin.prefix(200))' are not let in",
-            advice: "name the origin in http.origins")
-    }
-
-    private static let allowed: [(name: String, value: String)] = [
-        ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE"),
-        ("Access-Control-Allow-Headers", "Content-Type, If-Match, If-None-Match, Last-Event-ID"),
-        ("Access-Control-Max-Age", "600"),
-    ]
-
-    /// The head of an answer, with what every answer has.
-    func responseHead(
-        _ answer: HTTPAnswer, to request: HTTPRequestHead, isLast: Bool
-    ) -> HTTPResponseHead {
-        var headers = HTTPHeaders([("Content-Type", answer.type), ("Cache-Control", "no-store")])
-        for (name, value) in answer.headers { headers.add(name: name, value: value) }
-        if let origin = request.headers.first(name: "Origin"), options.origins.contains(origin) {
-            headers.add(name: "Access-Control-Allow-Origin", value: origin)
-            headers.add(name: "Access-Control-Expose-Headers", value: "ETag")
-            headers.add(name: "Vary", value: "Origin")
-        }
-        if isLast { headers.add(name: "Connection", value: "close") }
-        return HTTPResponseHead(version: .http1_1, status: answer.status, headers: headers)
     }
 
     // MARK: Answers
