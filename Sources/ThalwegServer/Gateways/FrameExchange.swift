@@ -111,8 +111,9 @@ final class FrameExchange {
             changed(try SubscriptionEnded(frame.payload).subscription, frame)
         case .error:
             let error = try ErrorMessage(frame.payload).error
-            guard let answer = waiting.removeValue(forKey: number) else { return dismissed(error) }
-            answer(.failure(error))
+            if let answer = waiting.removeValue(forKey: number) { return answer(.failure(error)) }
+            // Under a number of its own it answers what nobody waits for.
+            if number == 0 { dismissed(error) }
         default:
             waiting.removeValue(forKey: number)?(.success(frame))
         }

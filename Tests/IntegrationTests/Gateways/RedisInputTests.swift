@@ -65,6 +65,22 @@ import ThalwegModel
         }
     }
 
+    /// What a refused command had taken apart is no part of the next.
+    @Test func aRefusedCommandLeavesNothing() async throws {
+        try await withRedis { server in
+            let redis = try RedisPeer(server.server.redisAddress)
+            let long = String(repeating: "k", count: 256)
+            try redis("SET", "a", "1")
+            let replies = try redis.pipeline([
+                ["MGET", "a", long], ["SET", "b", "2"], ["EXISTS", "a", "a", long], ["GET", "b"],
+                ["DEL", "a", long], ["MSET", "c", "3", long, "4"], ["MGET", "a", "b", "c"],
+            ])
+            for refused in [0, 2, 4, 5] { #expect(replies[refused].failure == "ERR invalid_key") }
+            #expect(replies[1] == .okay && replies[3] == "2")
+            #expect(replies[6] == ["1", "2", .null])
+        }
+    }
+
     /// Writes of one batch are judged one by one.
     @Test func oneRefusedWriteLeavesTheOthers() async throws {
         try await withRedis { server in

@@ -152,8 +152,27 @@ import ThalwegWire
                         "moves": [["1-0", ["key", "9", "name", "Ada", "x", "0.0", "health", "0"]]]
                     ]))
             #expect(try reader.receive() == .simple("PONG"))
+            // Messages go past a command that waits.
+            #expect(try reader("SUBSCRIBE", "moves") == .push(["subscribe", "moves", 1]))
+            try reader.send(["XREAD", "BLOCK", "0", "STREAMS", "quiet", "$"])
+            #expect(try reader.receive().failure == "ERR unknown_topic")
+            try writer("XADD", "quiet", "*", "value", "first")
+            try reader.send(["XREAD", "BLOCK", "0", "STREAMS", "quiet", "$"])
+            _ = try await eventually("the reader waits again") {
+                try await client.status()["subscriptions"].flatMap { $0 > 1 ? $0 : nil }
+            }
+            try writer("DEL", "{moves}9")
+            guard case .push(let message) = try reader.receive() else {
+                Issue.record("no message")
+                return
+            }
+            #expect(message[0] == "message" && message[1] == "moves")
+            try writer("XADD", "quiet", "*", "value", "second")
+            #expect(
+                try reader.receive() == .map(["quiet": [["2-0", ["value", "second"]]]]))
+            #expect(try reader("UNSUBSCRIBE") == .push(["unsubscribe", "moves", 0]))
             try await client.put(topic, .u64(9), row: try Sample.row(topic, "Eve"))
-            #expect(try writer("XLEN", "moves") == 2)
+            #expect(try writer("XLEN", "moves") == 3)
             // It is there already.
             guard
                 case .map(let found) = try reader("XREAD", "BLOCK", "0", "STREAMS", "moves", "1-0")
@@ -161,7 +180,7 @@ import ThalwegWire
                 Issue.record("no entries")
                 return
             }
-            #expect(found["moves"]?.elements?.count == 1)
+            #expect(found["moves"]?.elements?.count == 2)
             #expect(
                 try reader("XREAD", "BLOCK", "0", "STREAMS", "nothing", "0").failure
                     == "ERR unknown_topic")

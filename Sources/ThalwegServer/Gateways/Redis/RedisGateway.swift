@@ -177,6 +177,8 @@ final class RedisGateway: ChannelDuplexHandler, MovingGateway {
             // What was answered at once may be what the next command waits for.
         } while hasHeard && isFound && !isHeld
         isRunning = false
+        // An idle connection keeps no buffer.
+        if input.readableBytes == 0 { input = ByteBuffer() }
         send(nil)
         guard !isHeld else { return }
         if isLeaving, replies.count == 0 { return context.close(promise: nil) }
@@ -220,6 +222,8 @@ final class RedisGateway: ChannelDuplexHandler, MovingGateway {
 
     private func carryOut(_ arguments: RedisArguments) -> Bool {
         guard arguments.count > 0 else { return true }
+        // One that was refused, or is tried again, may have left a part of its keys.
+        scratch.removeAll(keepingCapacity: true)
         do throws(RedisStop) {
             try run(arguments)
         } catch {

@@ -21,6 +21,10 @@ struct RedisReplies {
         slots.append(written(write))
     }
 
+    /// What answers no command goes past those that wait: whoever listens and waits at the same time
+    /// would pile it up.
+    mutating func push(_ write: (inout RedisText) -> Void) { write(&ready) }
+
     /// The newest command is replied to later, by this number.
     mutating func later() -> Int {
         slots.append(nil)

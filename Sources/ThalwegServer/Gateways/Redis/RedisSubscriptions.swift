@@ -218,7 +218,7 @@ extension RedisGateway {
 
     private func tell(_ word: String, _ name: [UInt8]?) {
         let count = subscriptions.count
-        replies.now { reply in
+        replies.push { reply in
             reply.push(3)
             reply.bulk(word)
             if let name { reply.bulk(name) } else { reply.null() }
@@ -302,7 +302,7 @@ extension RedisGateway {
             channel = Array(listener.topic.name.utf8)
             payload = Array(try listener.topic.json(change).text.utf8)
         }
-        replies.now { reply in
+        replies.push { reply in
             reply.push(listener.isPattern ? 4 : 3)
             reply.bulk(listener.isPattern ? "pmessage" : "message")
             if listener.isPattern { reply.bulk(listener.name) }
