@@ -10,7 +10,7 @@ JOBS ?= $(shell nproc)
 BUILD := $(SWIFT) build -j $(JOBS)
 RELEASE := .build/release/thalweg
 DEBUG := .build/debug/thalweg
-SWIFT_FILES := Package.swift Sources Tests Fuzz Programs/Package.swift \
+SWIFT_FILES := Package.swift Sources Console Tests Fuzz Programs/Package.swift \
 	$(addprefix Programs/,Sources Plugins Examples Tests)
 
 # SwiftPM keeps what the manifest said while its text and the environment are the same: this tells it

@@ -93,12 +93,18 @@ let package = Package(
 
         // MARK: Shell: the only code that meets the outside world.
         .target(name: "ThalwegText", dependencies: ["ThalwegModel"]),
+        .target(
+            name: "ThalwegConsole", path: "Console",
+            resources: [
+                .embedInCode("index.html"), .embedInCode("console.css"), .embedInCode("console.js"),
+            ]),
         .target(name: "ThalwegTLS", dependencies: ["ThalwegModel", nioCore, nioSSL]),
         .target(
             name: "ThalwegServer",
             dependencies: [
                 "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
-                "ThalwegPrograms", "ThalwegCluster", "ThalwegText", "ThalwegTLS", nioCore, nioPosix,
+                "ThalwegPrograms", "ThalwegCluster", "ThalwegText", "ThalwegConsole", "ThalwegTLS",
+                nioCore, nioPosix,
                 nioHTTP1,
                 logging, lifecycle, configuration,
             ]),

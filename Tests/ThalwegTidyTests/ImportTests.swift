@@ -18,7 +18,8 @@ import Testing
         "ThalwegTLS": ["ThalwegModel", "NIOCore", "NIOSSL"],
         "ThalwegServer": [
             "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",
-            "ThalwegPrograms", "ThalwegCluster", "ThalwegText", "ThalwegTLS", "NIOCore", "NIOPosix",
+            "ThalwegPrograms", "ThalwegCluster", "ThalwegText", "ThalwegConsole", "ThalwegTLS",
+            "NIOCore", "NIOPosix",
             "NIOHTTP1", "Logging", "ServiceLifecycle", "Configuration", "Foundation",
         ],
         "ThalwegMacros": [

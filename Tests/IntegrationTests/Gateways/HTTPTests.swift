@@ -181,6 +181,31 @@ import ThalwegText
         }
     }
 
+    @Test func theConsoleIsServedWhole() async throws {
+        try await withHTTP { server in
+            let http = try HTTPPeer(server.server.httpAddress)
+            let page = try http("GET", "/console")
+            #expect(
+                page.status == 200 && page.headers["content-type"] == "text/html; charset=utf-8")
+            #expect(page.headers["content-security-policy"]?.contains("default-src 'none'") == true)
+            // What it loads is there too.
+            let parts = page.text.matches(of: /"(\/console\/[a-z.]+)"/).map { String($0.1) }
+            #expect(parts.count == 2)
+            for part in parts {
+                let reply = try http("GET", part)
+                #expect(reply.status == 200 && !reply.body.isEmpty, "\(part)")
+            }
+            let browser = try http("GET", "/", nil, ["Accept: text/html,application/xml;q=0.9"])
+            #expect(browser.status == 303 && browser.headers["location"] == "/console")
+            #expect(
+                try http("GET", "/", nil, ["Accept: */*"]).json()["server"]?.string == "thalweg")
+            // Its own pages may ask.
+            #expect(
+                try http("POST", "/v1/topics", Self.players, ["Origin: http://localhost"]).status
+                    == 200)
+        }
+    }
+
     @Test func theDescriptionHasEveryRoute() async throws {
         try await withHTTP { server in
             let http = try HTTPPeer(server.server.httpAddress)

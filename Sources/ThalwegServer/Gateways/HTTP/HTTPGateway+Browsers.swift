@@ -7,7 +7,10 @@ extension HTTPGateway {
     /// Pages of other origins have no business here, unless they were let in: whoever visits one
     /// would write to a server that listens on this machine alone.
     func originRefusal(_ head: HTTPRequestHead) -> ThalwegError? {
-        guard let origin = head.headers.first(name: "Origin"), !options.origins.contains(origin)
+        guard let origin = head.headers.first(name: "Origin"), !options.origins.contains(origin),
+            // A page of this server itself: its name is looked at by ``hostRefusal(_:)``.
+            !(isLocal
+                && head.headers.first(name: "Host").map { origin.hasSuffix("://" + $0) } ?? false)
         else { return nil }
         return ThalwegError(
             .notAllowed, "pages of '\(origin.prefix(200))' are not let in",
@@ -17,9 +20,8 @@ extension HTTPGateway {
     /// A page can make its own name mean this machine, and is of its own origin then. So a server that
     /// listens on this machine alone is asked by address, as localhost, or by a name that was let in.
     func hostRefusal(_ head: HTTPRequestHead) -> ThalwegError? {
-        guard let local = context?.channel.localAddress?.ipAddress,
-            local.hasPrefix("127.") || local == "::1",
-            let host = head.headers.first(name: "Host")?.lowercased(), !host.hasPrefix("[")
+        guard isLocal, let host = head.headers.first(name: "Host")?.lowercased(),
+            !host.hasPrefix("[")
         else { return nil }
         let name = host.prefix { $0 != ":" }
         let isAddress = name.allSatisfy { $0 == "." || $0.isASCII && $0.isNumber }
@@ -29,6 +31,12 @@ extension HTTPGateway {
         return ThalwegError(
             .notAllowed, "'\(name.prefix(200))' is no name that is let in",
             advice: "ask localhost, or name its origin in http.origins")
+    }
+
+    /// It listens on this machine alone.
+    private var isLocal: Bool {
+        guard let address = context?.channel.localAddress?.ipAddress else { return false }
+        return address.hasPrefix("127.") || address == "::1"
     }
 
     static let allowed: [(name: String, value: String)] = [

@@ -6,7 +6,14 @@ import ThalwegWire
 extension HTTPRoute {
     /// The server itself.
     static let server: [HTTPRoute] = [
-        HTTPRoute(.GET, "/", "What there is.") { call throws(ThalwegError) in
+        HTTPRoute(.GET, "/", "What there is; a browser is shown the console.") {
+            call throws(ThalwegError) in
+            if call.head.headers[canonicalForm: "Accept"].contains(where: {
+                $0.hasPrefix("text/html")
+            }) {
+                return call.answer(
+                    HTTPAnswer(status: .seeOther, headers: [("Location", "/console")]))
+            }
             call.answer(
                 .json(
                     .members([

@@ -43,7 +43,7 @@ struct HTTPRoute: Sendable {
     }
 
     /// All there are.
-    static let all: [HTTPRoute] = server + topics + records + changes
+    static let all: [HTTPRoute] = server + console + topics + records + changes
 
     enum Found {
         case found(HTTPRoute, parameters: [String: String])
