@@ -169,6 +169,7 @@ let package = Package(
             dependencies: [
                 "ThalwegServer", "ThalwegClient", "ThalwegCluster", "ThalwegPrograms", "ThalwegLog",
                 "ThalwegText", "ThalwegTLS", "ThalwegWire", "ThalwegModel", logging, nioCore,
+                nioPosix,
             ],
             exclude: ["Certificates"]),
         .testTarget(

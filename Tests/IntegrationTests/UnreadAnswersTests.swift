@@ -2,6 +2,7 @@ import Foundation
 import Testing
 import ThalwegClient
 import ThalwegModel
+import ThalwegServer
 import ThalwegWire
 
 /// Whoever asks for much at a time is answered in pieces: what it has not taken yet has a bound, and
@@ -37,6 +38,26 @@ import ThalwegWire
             try await client.close()
         }
         return (numbers, grown)
+    }
+
+    @Test(
+        "hundreds of values of a megabyte that a Redis client asks for in one piece take a bounded part of the memory"
+    )
+    func redisValues() async throws {
+        try await withRedis { server in
+            let redis = try RedisPeer(server.server.redisAddress)
+            let value = String(repeating: "v", count: Limits.rowBytes)
+            #expect(try redis("SET", "large", value) == .okay)
+            let before = try peakBytes()
+            try redis.raw.send(
+                (0..<400).flatMap { _ in RedisPeer.encode(["GET", "large"]) })
+            for _ in 0..<400 {
+                #expect(try redis.receive() == .bulk(value))
+            }
+            #expect(try redis("PING") == .simple("PONG"))
+            let grown = try peakBytes() - before
+            #expect(grown < 160 << 20)
+        }
     }
 
     /// The most that this process ever had in memory.

@@ -30,9 +30,6 @@ final class FrameExchange {
     /// What answers no request: why the connection is about to be closed.
     var dismissed: (ThalwegError) -> Void = { _ in }
 
-    /// Requests without an answer yet.
-    var count: Int { waiting.count }
-
     // MARK: Asking
 
     /// Asks; `answer` is called once, later or from within. A message that cannot be encoded is

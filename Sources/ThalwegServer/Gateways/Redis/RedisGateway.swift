@@ -23,6 +23,8 @@ final class RedisGateway: ChannelDuplexHandler, MovingGateway {
 
     /// Replies that may be missing before commands wait.
     private static let repliesUnderWay = 1 << 16
+    /// Bytes of replies that are kept to leave with the next.
+    private static let keptBytes = 64 << 10
 
     let node: Node
     let exchange = FrameExchange()
@@ -125,8 +127,9 @@ final class RedisGateway: ChannelDuplexHandler, MovingGateway {
         } catch {
             leave(error)
         }
-        // Whoever waits for this to be taken waits for what it became.
-        if let promise { send(promise) }
+        // Whoever waits for this to be taken waits for what it became. And what the socket has not taken
+        // is the measure of who is too slow, so not much is kept here.
+        if promise != nil || replies.ready.bytes.readableBytes >= Self.keptBytes { send(promise) }
         if !isRunning { resume() }
     }
 
@@ -210,7 +213,7 @@ final class RedisGateway: ChannelDuplexHandler, MovingGateway {
 
     /// - Returns: `false` where the command waits.
     private func carryOut(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard replies.count < Self.repliesUnderWay, !isBusy else { return false }
+        guard replies.count < Self.repliesUnderWay, !isBusy, !reads.isUnderWay else { return false }
         guard parser.unquoted.isEmpty else {
             let line = RedisLine(parser.unquoted)
             return line.bytes.withUnsafeBytes {

@@ -54,6 +54,11 @@ struct RedisReads {
     }
 
     fileprivate var open: Batch?
+    /// One is asked for: the next commands wait, so that answers which nobody has taken are those of one
+    /// frame at most.
+    fileprivate(set) var isUnderWay = false
+    /// The rest of one that was too much for one answer; the next part is the last.
+    fileprivate var parts: [Batch] = []
 
     var isEmpty: Bool { open == nil }
 }
@@ -71,12 +76,13 @@ extension RedisGateway {
         read(topic, .own(body))
     }
 
+    /// Makes sure that so many keys of `topic` fit into the open batch, or waits until it is answered.
+    func makeRoom(for topic: GatewayTopic, keys: Int = 1) throws(RedisStop) {
+        guard let open = reads.open else { return }
+        guard open.topic.id == topic.id, open.count + keys <= RedisReads.keys else { throw .later }
+    }
+
     private func read(_ topic: GatewayTopic, _ reader: RedisReads.Reader) {
-        if let open = reads.open,
-            open.topic.id != topic.id || open.count + reader.keys > RedisReads.keys
-        {
-            submitReads()
-        }
         if reads.open == nil { reads.open = RedisReads.Batch(topic: topic) }
         reads.open?.add(scratch, reader)
         scratch.removeAll(keepingCapacity: true)
@@ -85,6 +91,7 @@ extension RedisGateway {
     func submitReads() {
         guard let batch = reads.open else { return }
         reads.open = nil
+        reads.isUnderWay = true
         ask(batch)
     }
 
@@ -103,6 +110,21 @@ extension RedisGateway {
 
     private func answered(
         _ batch: RedisReads.Batch, _ result: Result<ReceivedFrame, ThalwegError>
+    ) {
+        if case .failure(let error) = result, error.code == .frameTooLarge, batch.readers.count > 1
+        {
+            return divide(batch)
+        }
+        give(result, to: batch)
+        if let next = reads.parts.popLast() {
+            ask(next)
+        } else {
+            reads.isUnderWay = false
+        }
+    }
+
+    private func give(
+        _ result: Result<ReceivedFrame, ThalwegError>, to batch: RedisReads.Batch
     ) {
         var given = 0
         do throws(ThalwegError) {
@@ -123,7 +145,6 @@ extension RedisGateway {
                 give(records, to: reader)
             }
         } catch {
-            if error.code == .frameTooLarge, batch.readers.count > 1 { return divide(batch) }
             noteRefusal(error)
             for reader in batch.readers[given...] { fail(reader, RedisFailure(error)) }
         }
@@ -147,10 +168,11 @@ extension RedisGateway {
         parts[1].keys = Array(batch.keys[end...])
         parts[1].ends = batch.ends[half...].map { $0 - end }
         parts[1].readers = Array(batch.readers[half...])
-        for var part in parts {
-            part.count = part.readers.reduce(0) { $0 + $1.keys }
-            ask(part)
+        for place in parts.indices {
+            parts[place].count = parts[place].readers.reduce(0) { $0 + $1.keys }
         }
+        reads.parts.append(parts[1])
+        ask(parts[0])
     }
 
     private func give(_ records: [LentRecord], to reader: RedisReads.Reader) {

@@ -223,6 +223,7 @@ extension RedisGateway {
         case .success(let packed): patch = .patch(mask: packed.mask, values: packed.values)
         case .failure(let error): throw .failed(error)
         }
+        try makeRoom(for: topic)
         scratch.removeAll(keepingCapacity: true)
         try topic.encode(key, into: &scratch)
         let encoded = scratch

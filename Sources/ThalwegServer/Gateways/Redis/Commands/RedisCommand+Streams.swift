@@ -109,8 +109,11 @@ extension RedisCommand {
         guard let topic = try gateway.entries(arguments[1]), stretch.limit > 0,
             stretch.until > stretch.after
         else { return gateway.replies.now { $0.array(0) } }
+        // Its pages are gathered: one at a time.
+        gateway.isBusy = true
         let number = gateway.replies.later()
         gateway.readEntries(topic, stretch) { [unowned gateway] result in
+            gateway.isBusy = false
             gateway.replies.fill(number) { reply in
                 switch result {
                 case .failure(let error): reply.error(RedisFailure(error))

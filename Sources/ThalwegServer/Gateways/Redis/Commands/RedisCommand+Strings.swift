@@ -61,6 +61,7 @@ extension RedisCommand {
             return gateway.endWrites(condition == nil ? .okay : .conditional)
         }
         // What was there is read just before.
+        try gateway.makeRoom(for: topic)
         let encoded = gateway.scratch
         let number = gateway.replies.later()
         let before = RedisBox<[UInt8]>()
@@ -142,6 +143,7 @@ extension RedisGateway {
             guard topic?.id == common?.id else { throw .failed(Self.oneTopic) }
             try topic?.encode(key, into: &scratch)
         }
+        if let common { try makeRoom(for: common, keys: places.count) }
         return common
     }
 
