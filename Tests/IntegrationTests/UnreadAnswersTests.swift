@@ -56,7 +56,7 @@ import ThalwegWire
             }
             #expect(try redis("PING") == .simple("PONG"))
             let grown = try peakBytes() - before
-            #expect(grown < 160 << 20)
+            #expect(grown < 320 << 20)
         }
     }
 
