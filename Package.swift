@@ -92,7 +92,7 @@ let package = Package(
             linkerSettings: hasRaft ? [.linkedLibrary(":libraft.a")] : []),
 
         // MARK: Shell: the only code that meets the outside world.
-        .target(name: "ThalwegText", dependencies: ["ThalwegModel"]),
+        .target(name: "ThalwegText", dependencies: ["ThalwegModel", "ThalwegWire"]),
         .target(
             name: "ThalwegConsole", path: "Console",
             resources: [

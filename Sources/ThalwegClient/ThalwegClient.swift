@@ -152,17 +152,3 @@ extension Answer {
         try payload.lend { bytes throws(ThalwegError) in try M(bytes) }
     }
 }
-
-extension [UInt8] {
-    /// Lends the bytes to `body`, with typed errors.
-    func lend<T>(
-        _ body: (UnsafeRawBufferPointer) throws(ThalwegError) -> T
-    ) throws(ThalwegError) -> T {
-        let result = withUnsafeBytes { bytes -> Result<T, ThalwegError> in
-            do throws(ThalwegError) { return .success(try body(bytes)) } catch {
-                return .failure(error)
-            }
-        }
-        return try result.get()
-    }
-}

@@ -28,3 +28,14 @@ extension UnsafeRawBufferPointer {
         return true
     }
 }
+
+extension [UInt8] {
+    /// Lends the bytes to `body`, with typed errors.
+    package func lend<T, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> T
+    ) throws(Failure) -> T {
+        try withUnsafeBytes { bytes in
+            Result { () throws(Failure) in try body(bytes) }
+        }.get()
+    }
+}

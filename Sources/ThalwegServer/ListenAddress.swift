@@ -72,8 +72,9 @@ extension ServerBootstrap {
 }
 
 extension ListenAddress {
-    /// As gateways are given theirs: a port alone is one of loopback, and nothing is nowhere.
-    init?(ofGateway text: String) throws(ThalwegError) {
+    /// Of what is spoken beside the clients' frames: a port alone is one of loopback, and nothing is
+    /// nowhere.
+    init?(beside text: String) throws(ThalwegError) {
         guard !text.isEmpty else { return nil }
         if let port = UInt16(text) {
             self = .tcp(host: "127.0.0.1", port: Int(port))

@@ -14,7 +14,7 @@ import Testing
         "ThalwegCluster": [
             "ThalwegModel", "ThalwegWire", "ThalwegEngine", "ThalwegLog", "CThalwegShims", "CRaft",
         ],
-        "ThalwegText": ["ThalwegModel"],
+        "ThalwegText": ["ThalwegModel", "ThalwegWire"],
         "ThalwegTLS": ["ThalwegModel", "NIOCore", "NIOSSL"],
         "ThalwegServer": [
             "ThalwegModel", "ThalwegWire", "ThalwegFilter", "ThalwegEngine", "ThalwegLog",

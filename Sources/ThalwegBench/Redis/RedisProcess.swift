@@ -41,8 +41,6 @@ final class RedisProcess {
         try? FileManager.default.removeItem(at: folder)
     }
 
-    var processID: Int32 { process.processIdentifier }
-
     func stop() {
         guard process.isRunning else { return }
         process.terminate()

@@ -63,7 +63,7 @@ extension Node {
     /// Says who leads where the log only says that this node does not.
     private func point(_ error: ThalwegError) -> ThalwegError {
         guard error.code == .notLeader, error.address == nil else { return error }
-        return leadership.withLock { $0.refusal } ?? error
+        return refusal ?? error
     }
 
     // MARK: Waiting until it is done

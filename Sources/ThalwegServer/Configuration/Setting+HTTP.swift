@@ -3,14 +3,10 @@ import ThalwegModel
 extension Setting {
     /// HTTP with JSON.
     static let http: [Setting] = [
-        text(
-            "http.listen",
-            "Where to speak HTTP with JSON: HOST:PORT, a port of loopback, or unix:/path. Empty for nowhere.",
-            get: { $0.options.http.listen },
-            set: { configuration, address throws(ThalwegError) in
-                _ = try ListenAddress(ofGateway: address)
-                configuration.options.http.listen = address
-            }),
+        address(
+            "http.listen", \.options.http.listen,
+            "Where to speak HTTP with JSON: HOST:PORT, a port of loopback, or unix:/path. Empty for nowhere."
+        ),
         Setting(
             key: "http.origins",
             summary: "Origins whose pages may ask and write; pages of others are refused."

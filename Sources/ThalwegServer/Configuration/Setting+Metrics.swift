@@ -1,16 +1,10 @@
-import ThalwegModel
-
 extension Setting {
     /// Metrics, health and readiness over HTTP.
     static let metrics: [Setting] = [
-        text(
-            "metrics.listen",
-            "Where to tell metrics and readiness: HOST:PORT, a port of loopback, or unix:/path. Empty for nowhere.",
-            get: { $0.options.metrics.listen },
-            set: { configuration, address throws(ThalwegError) in
-                if !address.isEmpty, UInt16(address) == nil { _ = try ListenAddress(address) }
-                configuration.options.metrics.listen = address
-            }),
+        address(
+            "metrics.listen", \.options.metrics.listen,
+            "Where to tell metrics and readiness: HOST:PORT, a port of loopback, or unix:/path. Empty for nowhere."
+        ),
         flag(
             "metrics.allowRemote", \.options.metrics.allowsRemote,
             "Tell them beyond loopback, to whoever asks: there is no authentication."),

@@ -91,6 +91,19 @@ extension Setting {
         }
     }
 
+    /// Where something beside the clients' frames is spoken; empty for nowhere.
+    static func address(
+        _ key: String, _ path: any WritableKeyPath<ServerConfiguration, String> & Sendable,
+        _ summary: String
+    ) -> Setting {
+        text(
+            key, summary, get: { $0[keyPath: path] },
+            set: { configuration, address throws(ThalwegError) in
+                _ = try ListenAddress(beside: address)
+                configuration[keyPath: path] = address
+            })
+    }
+
     /// A text that must be one of `choices`.
     static func choice(
         _ key: String, _ choices: [String], _ summary: String,

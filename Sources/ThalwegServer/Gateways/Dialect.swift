@@ -1,5 +1,4 @@
 import NIOCore
-import NIOHTTP1
 import Synchronization
 import ThalwegModel
 import ThalwegWire
@@ -24,13 +23,7 @@ enum Dialect: String, CaseIterable {
             try pipeline.addHandler(gateway)
             return gateway
         case .http:
-            var limits = NIOHTTPDecoderLimitConfiguration()
-            limits.maxHeaderFieldSize = HTTPGateway.headBytes
-            limits.maxHeaderListSize = HTTPGateway.headBytes
-            limits.maxHeaderFieldCount = HTTPGateway.headFields
-            try pipeline.configureHTTPServerPipeline(
-                withPipeliningAssistance: true, withErrorHandling: false,
-                withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
+            try pipeline.addHTTPServer()
             try pipeline.addHandler(HTTPGateway(node: node))
             return nil
         }

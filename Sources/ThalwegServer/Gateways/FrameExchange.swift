@@ -50,8 +50,8 @@ final class FrameExchange {
         waiting[number] = answer
     }
 
-    /// Nobody waits for the answer any more.
-    func forget(_ number: UInt32) { waiting[number] = nil }
+    /// Sends a frame that nobody waits for an answer to.
+    func tell(_ frame: UnsafeRawBufferPointer) { asked.writeBytes(frame) }
 
     func nextNumber() -> UInt32 {
         repeat { lastNumber &+= 1 } while lastNumber == 0 || waiting[lastNumber] != nil
@@ -82,10 +82,7 @@ final class FrameExchange {
                     partial.append(contentsOf: bytes)
                     let all = partial
                     partial = []
-                    let result = all.withUnsafeBytes { bytes in
-                        Result { () throws(ThalwegError) in try split(bytes) }
-                    }
-                    return try result.get()
+                    return try all.lend { bytes throws(ThalwegError) in try split(bytes) }
                 }
                 try split(bytes)
             }

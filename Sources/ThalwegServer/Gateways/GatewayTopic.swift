@@ -23,72 +23,29 @@ final class GatewayTopic: Sendable {
     }
 }
 
-// As JSON, in one shape wherever it is told.
+// As JSON.
 extension GatewayTopic {
-    /// A row's fields; of a topic of bytes, the value as text.
-    ///
-    /// - Parameter fields: bit n: field n is told.
-    func json(row: UnsafeRawBufferPointer, fields: UInt64 = .max) -> JSON {
-        guard let layout else { return .string(BytesText.text(Array(row))) }
-        guard fields != .max,
-            case .object(let members) = RecordJSON.object(layout.decode(row), layout.schema)
-        else { return RecordJSON.object(layout.decode(row), layout.schema) }
-        return .object(
-            members.enumerated().filter { fields & (1 << UInt64($0.offset)) != 0 }.map(\.element))
-    }
-
-    /// A key: numbers as numbers, the others as texts.
-    func json(key encoded: UnsafeRawBufferPointer) throws(ThalwegError) -> JSON {
+    func key(_ encoded: UnsafeRawBufferPointer) throws(ThalwegError) -> Key {
         var reader = ByteReader(encoded)
-        let key = try Key(keyKind, from: &reader)
-        if case .u64(let number) = key { return .unsigned(number) }
-        return .string(key.description)
+        return try Key(keyKind, from: &reader)
     }
 
-    /// `{"key": 7, "version": 2, "offset": 3, "sources": [1], "record": {…}}`
     func json(_ record: LentRecord) throws(ThalwegError) -> JSON {
-        .members([
-            "key": try json(key: record.key),
-            "version": .unsigned(record.version.rawValue),
-            "offset": .unsigned(record.offset.rawValue),
-            "sources": .array(record.sources.map { .unsigned(UInt64($0.rawValue)) }),
-            "record": record.presence == .live ? json(row: record.row) : .null,
-        ])
+        RecordJSON.record(
+            try key(record.key), version: record.version, offset: record.offset,
+            sources: record.sources,
+            record.presence == .live ? RecordJSON.json(row: record.row, layout) : .null)
     }
 
-    /// `{"kind": "updated", "key": 7, "offset": 92, "version": 4, "sources": [1], "changed": ["x"],
-    /// "record": {…}}`, and where there is one: why it was deleted, its origin, what it was, metadata.
+    /// - Parameter fields: bit n: field n is told.
     func json(_ change: LentChange, fields: UInt64 = .max) throws(ThalwegError) -> JSON {
-        var members = [
-            JSON.Member(name: "kind", value: .string("\(change.kind)")),
-            JSON.Member(name: "key", value: try json(key: change.key)),
-            JSON.Member(name: "offset", value: .unsigned(change.offset.rawValue)),
-            JSON.Member(name: "version", value: .unsigned(change.version.rawValue)),
-            JSON.Member(
-                name: "sources",
-                value: .array(change.sources.map { .unsigned(UInt64($0.rawValue)) })),
-            JSON.Member(name: "changed", value: changed(change.changedFields & fields)),
-        ]
-        func add(_ name: String, _ value: JSON) {
-            members.append(JSON.Member(name: name, value: value))
-        }
-        if let reason = change.reason { add("reason", .string("\(reason)")) }
-        if let origin = change.origin {
-            add("time", .string(TimestampNotation.text(origin.time)))
-            add("source", .unsigned(UInt64(origin.source.rawValue)))
-        }
-        if change.kind.hasRow { add("record", json(row: change.row, fields: fields)) }
-        if let previous = change.previous { add("previous", json(row: previous, fields: fields)) }
-        if let metadata = change.metadata {
-            add("metadata", .string(RecordJSON.hexadecimal(Array(metadata))))
-        }
-        return .object(members)
-    }
-
-    private func changed(_ mask: UInt64) -> JSON {
-        let fields = layout?.schema.fields ?? []
-        return .array(
-            fields.enumerated().filter { mask & (1 << UInt64($0.offset)) != 0 }
-                .map { .string($0.element.name) })
+        RecordJSON.change(
+            change.kind, try key(change.key), offset: change.offset, version: change.version,
+            sources: change.sources, changed: change.changedFields & fields, of: layout?.schema,
+            reason: change.reason, origin: change.origin,
+            record: change.kind.hasRow
+                ? RecordJSON.json(row: change.row, layout, fields: fields) : nil,
+            previous: change.previous.map { RecordJSON.json(row: $0, layout, fields: fields) },
+            metadata: change.metadata)
     }
 }

@@ -14,14 +14,8 @@ final class MetricsConnection: ChannelInboundHandler {
     typealias OutboundOut = HTTPServerResponsePart
     typealias Answering = (_ path: String, _ done: @escaping (MetricsAnswer) -> Void) -> Void
 
-    /// Bytes of a request's first line and header fields.
-    static let headBytes = 16 << 10
-    static let headFields = 100
     /// Bytes of a body, which nobody needs.
     static let bodyBytes = 64 << 10
-    /// How long who was refused may go on sending, so that it can read why.
-    private static let leave = TimeAmount.seconds(1)
-
     private let timeout: TimeAmount
     private let answering: Answering
     private var context: ChannelHandlerContext?
@@ -161,7 +155,7 @@ final class MetricsConnection: ChannelInboundHandler {
         guard !isInputOver else { return context.close(promise: nil) }
         context.close(mode: .output, promise: nil)
         timer?.cancel()
-        timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.leave) { [weak self] in
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: HTTPHead.leave) { [weak self] in
             self?.context?.close(promise: nil)
         }
     }
@@ -181,8 +175,8 @@ final class MetricsConnection: ChannelInboundHandler {
         case HTTPParserError.headerOverflow:
             refuse(
                 .requestHeaderFieldsTooLarge,
-                "head_too_large: a request's head has at most \(Self.headBytes) bytes in "
-                    + "\(Self.headFields) fields")
+                "head_too_large: a request's head has at most \(HTTPHead.bytes) bytes in "
+                    + "\(HTTPHead.fields) fields")
         case HTTPParserError.invalidEOFState:
             context.close(promise: nil)
         case is HTTPParserError:

@@ -17,10 +17,9 @@ public struct MetricsOptions: Sendable {
     public init() {}
 
     /// - Throws: `invalid_configuration`.
-    var endpoint: ListenAddress {
+    var endpoint: ListenAddress? {
         get throws(ThalwegError) {
-            if let port = UInt16(listen) { return .tcp(host: "127.0.0.1", port: Int(port)) }
-            let endpoint = try ListenAddress(listen)
+            guard let endpoint = try ListenAddress(beside: listen) else { return nil }
             guard endpoint.isLocal || allowsRemote else {
                 throw ThalwegError(
                     .invalidConfiguration,

@@ -37,8 +37,7 @@ final class MetricsServer: @unchecked Sendable {
     static func open(
         _ options: MetricsOptions, logger: Logger
     ) async throws(ThalwegError) -> MetricsServer? {
-        guard !options.listen.isEmpty else { return nil }
-        let endpoint = try options.endpoint
+        guard let endpoint = try options.endpoint else { return nil }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let opening = MetricsOpening()
         do {
@@ -134,14 +133,8 @@ final class MetricsServer: @unchecked Sendable {
         channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
             open[ObjectIdentifier(channel)] = nil
         }
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = MetricsConnection.headBytes
-        limits.maxHeaderListSize = MetricsConnection.headBytes
-        limits.maxHeaderFieldCount = MetricsConnection.headFields
         let pipeline = channel.pipeline.syncOperations
-        try pipeline.configureHTTPServerPipeline(
-            withPipeliningAssistance: true, withErrorHandling: false,
-            withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
+        try pipeline.addHTTPServer()
         try pipeline.addHandler(
             MetricsConnection(timeout: .milliseconds(Int64(options.timeoutMilliseconds))) {
                 [self] path, done in answer(path, done)

@@ -214,7 +214,7 @@ final class Node: @unchecked Sendable {
 
     /// This node leads no longer: connections that hold a source end.
     private func closeWriters() {
-        let error = leadership.withLock { $0.refusal } ?? Leadership.refusal(nil)
+        let error = refusal ?? Leadership.refusal(nil)
         for connection in openConnections { connection.loseSource(error) }
     }
 

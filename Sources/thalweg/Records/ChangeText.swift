@@ -23,37 +23,16 @@ enum ChangeText {
     static func json(
         _ change: Change, _ topic: Topic, fields: UInt64
     ) throws(ThalwegError) -> JSON {
-        var members = [
-            JSON.Member(name: "kind", value: .string("\(change.kind)")),
-            JSON.Member(name: "key", value: RecordText.json(change.key)),
-            JSON.Member(name: "offset", value: .unsigned(change.offset.rawValue)),
-            JSON.Member(name: "version", value: .unsigned(change.version.rawValue)),
-            JSON.Member(
-                name: "sources",
-                value: .array(change.sources.map { .unsigned(UInt64($0.rawValue)) })),
-            JSON.Member(name: "changed", value: changed(change, topic, fields)),
-        ]
-        if let reason = change.reason {
-            members.append(JSON.Member(name: "reason", value: .string("\(reason)")))
+        func told(_ row: [UInt8]?) throws(ThalwegError) -> JSON? {
+            guard let row else { return nil }
+            return try record(row, topic, fields)
         }
-        if let origin = change.origin {
-            members.append(
-                JSON.Member(name: "time", value: .string(TimestampNotation.text(origin.time))))
-            members.append(
-                JSON.Member(name: "source", value: .unsigned(UInt64(origin.source.rawValue))))
-        }
-        if let row = change.row {
-            members.append(JSON.Member(name: "record", value: try record(row, topic, fields)))
-        }
-        if let previous = change.previous {
-            members.append(
-                JSON.Member(name: "previous", value: try record(previous, topic, fields)))
-        }
-        if let metadata = change.metadata {
-            members.append(
-                JSON.Member(name: "metadata", value: .string(RecordJSON.hexadecimal(metadata))))
-        }
-        return .object(members)
+        return RecordJSON.change(
+            change.kind, change.key, offset: change.offset, version: change.version,
+            sources: change.sources, changed: change.changedFields & fields,
+            of: topic.definition.schema, reason: change.reason, origin: change.origin,
+            record: try told(change.row), previous: try told(change.previous),
+            metadata: change.metadata)
     }
 
     /// Prints changes, one a line.
@@ -70,15 +49,6 @@ enum ChangeText {
         if !lines.isEmpty { writeLine(lines.joined(separator: "\n")) }
     }
 
-    /// The names of the fields that changed.
-    private static func changed(_ change: Change, _ topic: Topic, _ wanted: UInt64) -> JSON {
-        let fields = topic.definition.schema?.fields ?? []
-        let mask = change.changedFields & wanted
-        return .array(
-            fields.enumerated().filter { mask & (1 << UInt64($0.offset)) != 0 }
-                .map { .string($0.element.name) })
-    }
-
     /// Only the fields that were asked for: the others are not what the record holds.
     private static func record(
         _ row: [UInt8], _ topic: Topic, _ fields: UInt64
@@ -86,10 +56,6 @@ enum ChangeText {
         guard let schema = topic.definition.schema else {
             return RecordText.value(row)
         }
-        guard case .object(let members) = RecordJSON.object(try topic.values(of: row), schema)
-        else { return .null }
-        return .object(
-            members.enumerated().filter { fields & (1 << UInt64($0.offset)) != 0 }
-                .map(\.element))
+        return RecordJSON.select(try topic.values(of: row), schema, fields)
     }
 }

@@ -19,20 +19,11 @@ enum RecordText {
         _ key: Key, _ record: StoredRecord?, _ topic: Topic
     ) throws(ThalwegError) -> JSON {
         guard let record else {
-            return .members(["key": json(key), "record": .null])
+            return .members(["key": RecordJSON.json(key), "record": .null])
         }
-        return .members([
-            "key": json(key),
-            "version": .unsigned(record.version.rawValue),
-            "offset": .unsigned(record.offset.rawValue),
-            "sources": .array(record.sources.map { .unsigned(UInt64($0.rawValue)) }),
-            "record": try fields(record, topic),
-        ])
-    }
-
-    static func json(_ key: Key) -> JSON {
-        if case .u64(let number) = key { return .unsigned(number) }
-        return .string(key.description)
+        return RecordJSON.record(
+            key, version: record.version, offset: record.offset, sources: record.sources,
+            try fields(record, topic))
     }
 
     /// One line for each record: its key, version, offset, and a column for each field.

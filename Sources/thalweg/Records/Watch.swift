@@ -1,6 +1,7 @@
 import ArgumentParser
 import ThalwegClient
 import ThalwegModel
+import ThalwegText
 
 struct Watch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -74,17 +75,12 @@ struct Watch: AsyncParsableCommand {
     }
 
     static func start(_ text: String) throws(ThalwegError) -> SubscriptionStart {
-        switch text {
-        case "start": return .start
-        case "now": return .now
-        default:
-            guard let offset = UInt64(text), offset <= Limits.offset else {
-                throw ThalwegError(
-                    .invalidConfiguration, "'\(text)' is no place to begin",
-                    advice: "write start, now, or an offset")
-            }
-            return .after(Offset(offset))
+        guard let start = SubscriptionStart(text: text) else {
+            throw ThalwegError(
+                .invalidConfiguration, "'\(text)' is no place to begin",
+                advice: "write start, now, or an offset")
         }
+        return start
     }
 
     /// Bit n: field n is named. Throws `invalid_configuration` for a field that is not there.

@@ -148,20 +148,20 @@ final class HTTPCall {
     ///
     /// - Parameter isAnswered: that it has its place in the order is answered.
     func post(_ writer: inout PackedBatchWriter, isAnswered: Bool) {
-        let number = gateway.exchange.nextNumber()
         let count = UInt64(writer.count)
         let answer = HTTPAnswer.json(.members(["writes": .unsigned(count)]), .accepted)
-        gateway.exchange.ask(writer.finish(requestID: number), number: number) { [self] result in
-            // Without an acknowledgement only a refusal comes, and nobody waits for that.
-            guard isAnswered else { return }
+        let number = gateway.exchange.nextNumber()
+        let frame = writer.finish(requestID: number)
+        guard isAnswered else {
+            gateway.exchange.tell(frame)
+            return self.answer(answer)
+        }
+        gateway.exchange.ask(frame, number: number) { [self] result in
             self.answer { () throws(ThalwegError) in
                 _ = try result.message(Received.self)
                 return answer
             }
         }
-        guard !isAnswered else { return }
-        gateway.exchange.forget(number)
-        self.answer(answer)
     }
 
     func checkIsJSON() throws(ThalwegError) {

@@ -108,9 +108,6 @@ final class HTTPEventStream {
         }
     }
 
-    /// `promise` is kept when what was sent before is taken.
-    func whenTaken(_ promise: EventLoopPromise<Void>) { send(promise) }
-
     private func finish(_ ended: SubscriptionEnded) {
         add(
             "ended",
@@ -130,7 +127,8 @@ final class HTTPEventStream {
         events.writeString("\n")
     }
 
-    private func send(_ promise: EventLoopPromise<Void>?) {
+    /// Sends what there is; `promise` is kept when that is taken.
+    func send(_ promise: EventLoopPromise<Void>?) {
         guard events.readableBytes > 0 || promise != nil else { return }
         let bytes = events
         events = ByteBuffer()

@@ -8,7 +8,6 @@
 // the one before. On the connection's event loop only.
 import NIOCore
 import NIOHTTP1
-import Synchronization
 import ThalwegModel
 import ThalwegText
 import ThalwegWire
@@ -18,12 +17,6 @@ final class HTTPGateway: ChannelDuplexHandler {
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = HTTPServerResponsePart
-
-    /// Bytes of a request's first line and header fields.
-    static let headBytes = 16 << 10
-    static let headFields = 100
-    /// How long who was refused may go on sending, so that it can read why.
-    private static let leave = TimeAmount.seconds(1)
 
     let node: Node
     let exchange = FrameExchange()
@@ -63,9 +56,7 @@ final class HTTPGateway: ChannelDuplexHandler {
         exchange.changed = { [unowned self] number, frame in stream?.changed(number, frame) }
         startTimer()
         context.fireChannelActive()
-        exchange.greet(as: "http", node) { [unowned self] result in
-            if case .failure(let error) = result { dismissed(error) }
-        }
+        exchange.greet(as: "http", node)
         pass()
     }
 
@@ -87,7 +78,7 @@ final class HTTPGateway: ChannelDuplexHandler {
         // Who waits for this to be taken waits for what became of it.
         if let promise {
             if let stream {
-                stream.whenTaken(promise)
+                stream.send(promise)
             } else {
                 promise.succeed()
             }
@@ -107,7 +98,7 @@ final class HTTPGateway: ChannelDuplexHandler {
         // told why.
         promise?.succeed()
         timer?.cancel()
-        timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.leave) { [weak self] in
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: HTTPHead.leave) { [weak self] in
             self?.context?.close(promise: nil)
         }
     }
@@ -289,7 +280,7 @@ final class HTTPGateway: ChannelDuplexHandler {
         guard !isInputOver else { return context.close(promise: nil) }
         context.close(mode: .output, promise: nil)
         timer?.cancel()
-        timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.leave) { [weak self] in
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: HTTPHead.leave) { [weak self] in
             self?.context?.close(promise: nil)
         }
     }
@@ -308,16 +299,11 @@ final class HTTPGateway: ChannelDuplexHandler {
         context.fireChannelReadComplete()
     }
 
-    /// Where the node did not lead when the connection began, it has no source to write as.
+    /// A connection without a source is over when its client wants to write.
     func explained(_ error: ThalwegError) -> ThalwegError {
-        guard error.code == .sourceRequired else { return error }
-        let error =
-            node.leadership.withLock { $0.refusal }
-            ?? ThalwegError(
-                .notLeader, "the node did not lead when this connection began",
-                advice: "connect again")
-        dismissal = error
-        return error
+        let explained = node.explained(error)
+        if error.code == .sourceRequired { dismissal = explained }
+        return explained
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -337,8 +323,8 @@ final class HTTPGateway: ChannelDuplexHandler {
             refuse(
                 ThalwegError(
                     .frameTooLarge,
-                    "a request's head has at most \(Self.headBytes) bytes in "
-                        + "\(Self.headFields) fields"), status: .requestHeaderFieldsTooLarge)
+                    "a request's head has at most \(HTTPHead.bytes) bytes in "
+                        + "\(HTTPHead.fields) fields"), status: .requestHeaderFieldsTooLarge)
         case HTTPParserError.invalidEOFState:
             context.close(promise: nil)
         case is HTTPParserError:

@@ -16,6 +16,6 @@ public struct HTTPOptions: Sendable {
 
     /// - Throws: `invalid_configuration`.
     var endpoint: ListenAddress? {
-        get throws(ThalwegError) { try ListenAddress(ofGateway: listen) }
+        get throws(ThalwegError) { try ListenAddress(beside: listen) }
     }
 }

@@ -39,17 +39,12 @@ extension HTTPRoute {
         // A browser that was cut off says where it was; the address says where it began.
         let text =
             call.head.headers.first(name: "Last-Event-ID") ?? call.target.query["from"] ?? "start"
-        switch text {
-        case "start": return .start
-        case "now": return .now
-        default:
-            guard let offset = UInt64(text), offset <= Limits.offset else {
-                throw ThalwegError(
-                    .invalidOptions, "'\(text.prefix(60))' is no place to begin",
-                    advice: "write start, now or an offset")
-            }
-            return .after(Offset(offset))
+        guard let start = SubscriptionStart(text: text) else {
+            throw ThalwegError(
+                .invalidOptions, "'\(text.prefix(60))' is no place to begin",
+                advice: "write start, now or an offset")
         }
+        return start
     }
 
     private static func fields(

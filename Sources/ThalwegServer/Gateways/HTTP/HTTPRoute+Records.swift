@@ -187,17 +187,6 @@ extension String {
     }
 }
 
-extension [UInt8] {
-    /// Its bytes where they lie.
-    func lend(
-        _ body: (UnsafeRawBufferPointer) throws(ThalwegError) -> Void
-    ) throws(ThalwegError) {
-        try withUnsafeBytes { bytes in
-            Result { () throws(ThalwegError) in try body(bytes) }
-        }.get()
-    }
-}
-
 extension GatewayTopic {
     /// The layout of a topic whose records have fields to write.
     var patchable: RowLayout {

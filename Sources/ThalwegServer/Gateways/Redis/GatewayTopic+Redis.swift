@@ -37,9 +37,8 @@ extension GatewayTopic {
     /// The key as its client writes it.
     func text(ofKey encoded: UnsafeRawBufferPointer) -> [UInt8] {
         if keyKind == .string { return Array(encoded.dropFirst()) }
-        var reader = ByteReader(encoded)
         // It came from the server, which checked it.
-        return (try? Key(keyKind, from: &reader)).map { Array("\($0)".utf8) } ?? []
+        return (try? key(encoded)).map { Array("\($0)".utf8) } ?? []
     }
 
     // MARK: Fields

@@ -86,9 +86,7 @@ final class RedisGateway: ChannelDuplexHandler, MovingGateway {
         exchange.changed = { [unowned self] number, frame in changed(number, frame) }
         context.fireChannelActive()
         // What becomes of it the commands behind it are told.
-        exchange.greet(as: "redis", node) { [unowned self] result in
-            if case .failure(let error) = result { leave(error) }
-        }
+        exchange.greet(as: "redis", node)
         exchange.pass(context)
     }
 

@@ -9,6 +9,6 @@ public struct RedisOptions: Sendable {
 
     /// - Throws: `invalid_configuration`.
     var endpoint: ListenAddress? {
-        get throws(ThalwegError) { try ListenAddress(ofGateway: listen) }
+        get throws(ThalwegError) { try ListenAddress(beside: listen) }
     }
 }

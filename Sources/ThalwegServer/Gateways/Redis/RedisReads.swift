@@ -131,22 +131,33 @@ extension RedisGateway {
             var cursor = try RecordCursor(
                 records: result.get().payload, kind: batch.topic.keyKind)
             for reader in batch.readers {
-                if case .reply(let number, .value) = reader {
-                    let record = try Self.next(&cursor)
-                    given += 1
-                    replies.fill(number) { Self.write(record, to: &$0) }
-                    continue
-                }
-                var records: [LentRecord] = []
-                for _ in 0..<reader.keys {
-                    records.append(try Self.next(&cursor))
-                }
+                try give(&cursor, to: reader)
                 given += 1
-                give(records, to: reader)
             }
         } catch {
             noteRefusal(error)
             for reader in batch.readers[given...] { fail(reader, RedisFailure(error)) }
+        }
+    }
+
+    private func give(
+        _ cursor: inout RecordCursor, to reader: RedisReads.Reader
+    ) throws(ThalwegError) {
+        switch reader {
+        case .own(let body):
+            body(.success(try Self.next(&cursor)))
+        case .reply(let number, .value):
+            let record = try Self.next(&cursor)
+            replies.fill(number) { Self.write(record, to: &$0) }
+        case .reply(let number, .values(let count)):
+            let records = try Self.next(count, &cursor)
+            replies.fill(number) { reply in
+                reply.array(count)
+                for record in records { Self.write(record, to: &reply) }
+            }
+        case .reply(let number, .existing(let count)):
+            let records = try Self.next(count, &cursor)
+            replies.fill(number) { $0.integer(records.count { $0.presence == .live }) }
         }
     }
 
@@ -155,6 +166,14 @@ extension RedisGateway {
             throw ThalwegError(.invalidFrame, "an answer has too few records")
         }
         return record
+    }
+
+    private static func next(
+        _ count: Int, _ cursor: inout RecordCursor
+    ) throws(ThalwegError) -> [LentRecord] {
+        var records: [LentRecord] = []
+        for _ in 0..<count { records.append(try next(&cursor)) }
+        return records
     }
 
     /// Together they were too much for one answer.
@@ -173,22 +192,6 @@ extension RedisGateway {
         }
         reads.parts.append(parts[1])
         ask(parts[0])
-    }
-
-    private func give(_ records: [LentRecord], to reader: RedisReads.Reader) {
-        switch reader {
-        case .own(let body):
-            body(.success(records[0]))
-        case .reply(_, .value):
-            preconditionFailure("it is given where it is read")
-        case .reply(let number, .values):
-            replies.fill(number) { reply in
-                reply.array(records.count)
-                for record in records { Self.write(record, to: &reply) }
-            }
-        case .reply(let number, .existing):
-            replies.fill(number) { $0.integer(records.count { $0.presence == .live }) }
-        }
     }
 
     private static func write(_ record: LentRecord, to reply: inout RedisText) {

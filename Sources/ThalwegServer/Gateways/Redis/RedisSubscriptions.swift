@@ -103,10 +103,7 @@ extension RedisGateway {
         if !isPattern {
             // A key of the wrong kind is told at once.
             scratch.removeAll(keepingCapacity: true)
-            try key.withUnsafeBytes {
-                bytes in
-                Result { () throws(RedisStop) in try topic.encode(bytes, into: &scratch) }
-            }.get()
+            try key.lend { bytes throws(RedisStop) in try topic.encode(bytes, into: &scratch) }
         }
         return RedisSubscriptions.Listener(
             name: name, isPattern: isPattern, topic: topic,

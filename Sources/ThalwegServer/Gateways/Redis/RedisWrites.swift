@@ -1,5 +1,4 @@
 import NIOCore
-import Synchronization
 import ThalwegModel
 import ThalwegWire
 
@@ -87,13 +86,10 @@ extension RedisGateway {
                 case .assert(let row):
                     try writes.packed.assert(key: key, row: row, condition: condition)
                 case .patch(let mask, let values):
-                    try values.withUnsafeBytes {
-                        values in
-                        Result { () throws(ThalwegError) in
-                            try writes.packed.patch(
-                                key: key, mask: mask, values: values, condition: condition)
-                        }
-                    }.get()
+                    try values.lend { values throws(ThalwegError) in
+                        try writes.packed.patch(
+                            key: key, mask: mask, values: values, condition: condition)
+                    }
                 case .retract:
                     try writes.packed.retract(key: key, condition: condition)
                 }
@@ -149,7 +145,9 @@ extension RedisGateway {
             }
         } catch {
             noteRefusal(error)
-            let failure = RedisFailure(explained(error))
+            let failure = RedisFailure(node.explained(error))
+            // One that began on a follower has no source; now that this leads, a new one gets one.
+            if error.code == .sourceRequired, node.refusal == nil { leave() }
             for writer in writers[given...] {
                 switch writer {
                 case .own(let body): body(.failure(failure))
@@ -157,15 +155,6 @@ extension RedisGateway {
                 }
             }
         }
-    }
-
-    /// Where the node did not lead when the connection began, it has no source to write as.
-    private func explained(_ error: ThalwegError) -> ThalwegError {
-        guard error.code == .sourceRequired else { return error }
-        if let refusal = node.leadership.withLock({ $0.refusal }) { return refusal }
-        leave()
-        return ThalwegError(
-            .notLeader, "the node did not lead when this connection began", advice: "connect again")
     }
 
     private func give(_ results: ArraySlice<WriteResult>, to writer: RedisWrites.Writer) {

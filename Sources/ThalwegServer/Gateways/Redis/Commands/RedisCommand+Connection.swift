@@ -1,4 +1,3 @@
-import Synchronization
 import ThalwegModel
 
 extension RedisCommand {
@@ -175,7 +174,7 @@ extension RedisGateway {
     static let redisVersion = "7.2.0"
 
     /// This node takes no writes.
-    var follows: Bool { node.leadership.withLock { $0.refusal } != nil }
+    var follows: Bool { node.refusal != nil }
 
     func choose(_ database: RedisDatabase, _ topic: GatewayTopic?) {
         self.database = database

@@ -155,15 +155,12 @@ extension RedisCommand {
         // A pattern names a topic as a key does.
         let all = Array("*".utf8)
         let whole = pattern.map(Array.init) ?? all
-        let found: (topic: GatewayTopic?, rest: [UInt8], tag: [UInt8])
-        do {
-            let result = whole.withUnsafeBytes { bytes in
-                Result { () throws(RedisStop) in
-                    let (topic, rest) = try gateway.place(bytes)
-                    return (topic, Array(rest), Array(bytes.prefix(bytes.count - rest.count)))
-                }
-            }
-            found = try result.get()
+        let found = try whole.lend { bytes throws(RedisStop) in
+            let (topic, rest) = try gateway.place(bytes)
+            return (
+                topic: topic, rest: Array(rest),
+                tag: Array(bytes.prefix(bytes.count - rest.count))
+            )
         }
         guard let topic = found.topic,
             kind == nil || kind == (topic.layout == nil ? "string" : "hash")

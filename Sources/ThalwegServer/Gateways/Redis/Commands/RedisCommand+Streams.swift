@@ -63,15 +63,11 @@ extension RedisCommand {
             throw .failed(error)
         }
         gateway.scratch.removeAll(keepingCapacity: true)
-        try (entry.key ?? GatewayTopic.entryKey).withUnsafeBytes {
-            key in
-            Result { () throws(RedisStop) in try topic.encode(key, into: &gateway.scratch) }
-        }.get()
+        try (entry.key ?? GatewayTopic.entryKey).lend { key throws(RedisStop) in
+            try topic.encode(key, into: &gateway.scratch)
+        }
         gateway.beginWrites(topic)
-        try entry.row.withUnsafeBytes {
-            row in
-            Result { () throws(RedisStop) in try gateway.add(.assert(row)) }
-        }.get()
+        try entry.row.lend { row throws(RedisStop) in try gateway.add(.assert(row)) }
         let number = gateway.replies.later()
         gateway.endWrite { [unowned gateway] result in
             gateway.replies.fill(number) { reply in
