@@ -23,6 +23,8 @@ enum Dialect: String, CaseIterable {
             try pipeline.addHandler(gateway)
             return gateway
         case .http:
+            // Who has said all may still be answered.
+            try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
             try pipeline.addHTTPServer()
             try pipeline.addHandler(HTTPGateway(node: node))
             return nil

@@ -90,6 +90,30 @@ import ThalwegModel
         }
     }
 
+    @Test func whoHasSaidAllIsAnswered() async throws {
+        try await withHTTP { server in
+            let done = try HTTPPeer(server.server.httpAddress)
+            try done.send("POST", "/v1/topics", #"{"name": "a"}"#)
+            done.raw.finishSending()
+            #expect(try done.receive().status == 200)
+            #expect(try done.isClosed())
+            // Who says no more while it listens has gone, and who says half of something has nothing
+            // to be told.
+            let listener = try HTTPPeer(server.server.httpAddress)
+            try listener.listen("/v1/topics/a/changes")
+            #expect(try listener.event()?.name == "caught_up")
+            listener.raw.finishSending()
+            #expect(try listener.isClosed())
+            let half = try HTTPPeer(server.server.httpAddress)
+            try half.raw.send(Array("GET / HTTP/1.1\r\nHo".utf8))
+            half.raw.finishSending()
+            #expect(try half.isClosed())
+            let silent = try HTTPPeer(server.server.httpAddress)
+            silent.raw.finishSending()
+            #expect(try silent.isClosed())
+        }
+    }
+
     @Test func pagesOfOtherOriginsAreNotLetIn() async throws {
         try await withHTTP {
             $0.http.origins = ["https://good.example"]
