@@ -9,10 +9,13 @@ final class ServerProcess {
     private(set) var address = ""
     /// Where it tells metrics, if it was asked to.
     private(set) var metrics: String?
+    /// Where it listens for Redis clients, if it was asked to.
+    private(set) var redis: String?
 
     private struct Ready: Decodable {
         var listening: String
         var metrics: String?
+        var redis: String?
     }
 
     /// The executable lies where the tests' own product lies.
@@ -78,6 +81,7 @@ final class ServerProcess {
         let ready = try JSONDecoder().decode(Ready.self, from: line)
         address = ready.listening
         metrics = ready.metrics
+        redis = ready.redis
     }
 
     deinit {
@@ -88,6 +92,21 @@ final class ServerProcess {
     var said: String { (try? String(contentsOf: errorFile, encoding: .utf8)) ?? "" }
 
     var processID: Int32 { process.processIdentifier }
+
+    enum MemoryKind: String {
+        case resident = "VmRSS:"
+        /// The most that it ever had.
+        case peak = "VmHWM:"
+    }
+
+    /// The bytes of memory that it has, as the kernel counts them.
+    func memory(_ kind: MemoryKind) throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8)
+        let line = status.split(separator: "\n").first { $0.hasPrefix(kind.rawValue) }
+        guard let kibibytes = line?.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
+        else { throw ThalwegError(.stopped, "the kernel does not count its memory: \(status)") }
+        return kibibytes << 10
+    }
 
     /// Ends it at once, as a crash would, and waits until it is gone.
     func crash() {

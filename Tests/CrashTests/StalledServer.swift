@@ -112,26 +112,17 @@ final class StalledServer {
         let start = ContinuousClock.now
         // Windows, sockets and the log have taken what they need by then.
         while ContinuousClock.now - start < time / 4 { _ = try await watch.status() }
-        let resident = try residentBytes()
+        let resident = try server.memory(.resident)
         let own = try await watch.status()["memory_bytes"] ?? 0
         var most = resident
         while ContinuousClock.now - start < time {
             try await meanwhile()
-            most = max(most, try residentBytes())
+            most = max(most, try server.memory(.resident))
         }
         let end = try await watch.status()["memory_bytes"] ?? 0
         #expect(most - resident < slack, "\(resident) bytes became \(most)")
         #expect(end < own + UInt64(slack), "\(own) bytes became \(end)")
         return "\(resident >> 20) MiB became \(most >> 20) at the most"
-    }
-
-    private func residentBytes() throws -> Int {
-        let status = try String(
-            contentsOfFile: "/proc/\(server.processID)/status", encoding: .utf8)
-        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") })
-        let kibibytes = try #require(
-            line.split(separator: " ").dropFirst().first.flatMap { Int($0) })
-        return kibibytes << 10
     }
 
     func table(_ topic: Topic) async throws -> StalledTable {
