@@ -14,7 +14,7 @@ final class RealCluster {
     var tls: TLSOptions?
     private(set) var servers: [Int: Server] = [:]
     private var directories: [Int: String] = [:]
-    private var ports: [Int: (clients: Int, nodes: Int)] = [:]
+    private var addresses: [Int: (clients: String, nodes: String)] = [:]
 
     static func logger() -> Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
 
@@ -22,12 +22,12 @@ final class RealCluster {
     func configuration(
         _ number: Int, _ change: (inout ServerConfiguration) -> Void = { _ in }
     ) throws -> ServerConfiguration {
-        let ports = try ports[number] ?? (FreePort.next(), FreePort.next())
-        self.ports[number] = ports
+        let addresses = try addresses[number] ?? (FixedPort.address(), FixedPort.address())
+        self.addresses[number] = addresses
         var configuration = ServerConfiguration()
-        configuration.options.listen = ["127.0.0.1:\(ports.clients)"]
+        configuration.options.listen = [addresses.clients]
         configuration.isListenGiven = true
-        configuration.cluster.listen = "127.0.0.1:\(ports.nodes)"
+        configuration.cluster.listen = addresses.nodes
         try Self.tune(&configuration, directory(number))
         change(&configuration)
         return configuration
@@ -80,7 +80,7 @@ final class RealCluster {
             })
     }
 
-    func address(_ number: Int) -> String { "127.0.0.1:\(ports[number]?.clients ?? 0)" }
+    func address(_ number: Int) -> String { addresses[number]?.clients ?? "" }
 
     func stop(_ number: Int) async {
         await servers.removeValue(forKey: number)?.stop()
@@ -163,26 +163,4 @@ func withRealCluster(_ body: (RealCluster) async throws -> Void) async throws {
     }
     await cluster.end()
     try result.get()
-}
-
-/// Ports of the loopback address that nobody has when they are asked for.
-enum FreePort {
-    static func next() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        // Safe: both calls look at as many bytes as they are told that the address has.
-        let status = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
-            }
-        }
-        guard status == 0 else {
-            throw ThalwegError(.connectionLost, "no port is free: errno \(errno)")
-        }
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
 }
