@@ -284,9 +284,8 @@ struct ClientTests {
     }
 
     @Test func nobodyListeningIsAnErrorThatNamesTheAddress() async throws {
-        let server = try await ScriptedServer.start { _, _ in [] }
-        let address = server.address
-        try await server.stop()
+        let port = try DeafPort()
+        let address = port.address
         do {
             _ = try await ThalwegClient.connect(to: address, options: Self.options())
             Issue.record("connected to nobody")
@@ -294,6 +293,7 @@ struct ClientTests {
             #expect(error.code == .connectionLost)
             #expect(error.message == "no connection to \(address): connection refused")
         }
+        withExtendedLifetime(port) {}
     }
 
     @Test func aSubscriptionGoesOnAcrossConnectionsEachChangeOnce() async throws {
