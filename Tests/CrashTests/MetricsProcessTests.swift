@@ -22,9 +22,7 @@ import ThalwegModel
             .appendingPathComponent("thalweg-metrics-\(UUID().uuidString.prefix(8))").path
         defer { try? FileManager.default.removeItem(atPath: data) }
         let first = try ServerProcess(data: data, arguments: ["--metrics", "127.0.0.1:0"])
-        var options = ClientOptions(name: "test", source: .named("writer"))
-        options.reconnect = .never
-        let client = try await ThalwegClient.connect(to: first.address, options: options)
+        let client = try await first.connect(as: "writer")
         let topic = try await client.topic(
             TopicDefinition(name: "values", keyKind: .u64, schema: nil))
         try await client.put(topic, .u64(1), row: [1, 2, 3])

@@ -1,4 +1,5 @@
 import Foundation
+import ThalwegClient
 import ThalwegModel
 
 /// The real command, run as a process of its own that can be killed.
@@ -92,6 +93,13 @@ final class ServerProcess {
     var said: String { (try? String(contentsOf: errorFile, encoding: .utf8)) ?? "" }
 
     var processID: Int32 { process.processIdentifier }
+
+    /// A client that writes as `source`, and is over with its connection.
+    func connect(as source: String) async throws -> ThalwegClient {
+        var options = ClientOptions(name: "test", source: .named(source))
+        options.reconnect = .never
+        return try await ThalwegClient.connect(to: address, options: options)
+    }
 
     enum MemoryKind: String {
         case resident = "VmRSS:"

@@ -21,7 +21,10 @@ import ThalwegWire
             let numbers = UInt32(2)..<1_202
             let request = try GetRequest(topic.id, keys: [.u64(1)])
             try raw.send(numbers.flatMap { try Frame.bytes(request, requestID: $0) })
-            for number in numbers { #expect(try raw.receive()?.requestID == number) }
+            for number in numbers {
+                let answer = try #require(try raw.receive())
+                #expect(answer.requestID == number && answer.payload.count >= 8)
+            }
             try await client.close()
         }
     }
